@@ -1,0 +1,146 @@
+//! The connection to the bucket: endpoint, credentials, time-outs, retries, and the probe.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::{
+    Client,
+    config::{Builder, RequestChecksumCalculation},
+};
+use uuid::Uuid;
+
+use crate::error::{BucketError, sdk};
+
+/// Where the bucket is. Credentials come from the usual AWS variables or the instance's role.
+#[derive(Debug, Clone)]
+pub struct BucketConfig {
+    /// Its name.
+    pub bucket: String,
+    /// `AWS_ENDPOINT_URL_S3`, for stores other than AWS; addressed path-style.
+    pub endpoint: Option<String>,
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `UPLOAD_URL`: the address that presigned URLs lead to; the endpoint, if none.
+    pub upload_url: Option<String>,
+}
+
+/// A variable that is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not set: it names {1}")]
+pub struct ConfigError(&'static str, &'static str);
+
+impl BucketConfig {
+    /// From `BUCKET`, `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, and `UPLOAD_URL`, else `PUBLIC_URL`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if `BUCKET` is not set.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Ok(Self {
+            bucket: var("BUCKET").ok_or(ConfigError("BUCKET", "the bucket that holds everything"))?,
+            endpoint: var("AWS_ENDPOINT_URL_S3"),
+            region: var("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            upload_url: var("UPLOAD_URL").or_else(|| var("PUBLIC_URL")),
+        })
+    }
+}
+
+/// The bucket. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    presigner: Client,
+    name: String,
+}
+
+impl Bucket {
+    /// Connects. Nothing is sent yet.
+    pub async fn connect(config: &BucketConfig) -> Self {
+        // An attempt that hangs is worth less than a second one; four attempts at most, with the
+        // SDK's jittered backoff. Bodies are watched by its stalled-stream protection instead.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .read_timeout(Duration::from_secs(20))
+            .build();
+        let shared = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(config.region.clone()))
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(4).with_max_backoff(Duration::from_secs(3)))
+            .load()
+            .await;
+        let builder = |endpoint: Option<&String>| {
+            let mut builder = Builder::from(&shared);
+            if let Some(endpoint) = endpoint {
+                builder = builder.endpoint_url(endpoint).force_path_style(true);
+            }
+            builder
+        };
+        let client = Client::from_conf(builder(config.endpoint.as_ref()).build());
+        // A checksum in a presigned URL would have to be known before the part is.
+        let presigner = builder(config.upload_url.as_ref().or(config.endpoint.as_ref()))
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .build();
+        let presigner = Client::from_conf(presigner);
+        Self { inner: Arc::new(Inner { client, presigner, name: config.bucket.clone() }) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    pub(crate) fn presigner(&self) -> &Client {
+        &self.inner.presigner
+    }
+
+    /// Whether the bucket answers: one small listing.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn ping(&self) -> Result<(), BucketError> {
+        let list = self.client().list_objects_v2().bucket(self.name()).prefix("settings.json").max_keys(1);
+        list.send().await.map(drop).map_err(|error| sdk("list", self.name(), error))
+    }
+
+    /// Makes sure that the store honours `If-None-Match` and `If-Match` on writes.
+    ///
+    /// # Errors
+    /// [`BucketError::NoConditionalWrites`] for a store that does not,
+    /// [`BucketError::Store`] if it cannot be asked.
+    pub async fn probe(&self) -> Result<(), BucketError> {
+        let key = format!("catalog/probes/{}", Uuid::new_v4());
+        let put = || self.client().put_object().bucket(self.name()).key(&key).body("{}".to_owned().into_bytes().into());
+        let outcome = async {
+            let first = put().if_none_match("*").send().await.map_err(|error| sdk("probe", &key, error))?;
+            let etag = first.e_tag().unwrap_or_default().to_owned();
+            refused(put().if_none_match("*").send().await.map(drop).map_err(|error| sdk("probe", &key, error)))?
+                .ok_or(BucketError::NoConditionalWrites("If-None-Match"))?;
+            let stale = put().if_match("\"00000000000000000000000000000000\"").send().await;
+            refused(stale.map(drop).map_err(|error| sdk("probe", &key, error)))?
+                .ok_or(BucketError::NoConditionalWrites("If-Match"))?;
+            let fresh = put().if_match(etag).send().await;
+            fresh.map(drop).map_err(|error| sdk("probe", &key, error))
+        };
+        let outcome = outcome.await;
+        let removed = self.client().delete_object().bucket(self.name()).key(&key).send().await;
+        outcome.and(removed.map(drop).map_err(|error| sdk("remove", &key, error)))
+    }
+}
+
+/// `Some` if the write was refused as a conflict, `None` if it went through.
+fn refused(outcome: Result<(), BucketError>) -> Result<Option<()>, BucketError> {
+    match outcome {
+        Err(BucketError::Conflict { .. }) => Ok(Some(())),
+        Ok(()) => Ok(None),
+        Err(other) => Err(other),
+    }
+}

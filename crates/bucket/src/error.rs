@@ -1,0 +1,87 @@
+//! What can go wrong between us and the object store.
+
+use aws_sdk_s3::{
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
+
+/// A failed operation. The message is for logs: it names the key and the store's own words.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// A conditional write found something else there.
+    #[error("{key} was changed by someone else")]
+    Conflict {
+        /// The object.
+        key: String,
+    },
+    /// The object is not there.
+    #[error("{key} is not in the bucket")]
+    Missing {
+        /// The object.
+        key: String,
+    },
+    /// The store is away, slow, or refuses us.
+    #[error("the object store failed to {operation} {key}: {message}")]
+    Store {
+        /// In words, such as `read`.
+        operation: &'static str,
+        /// The object or prefix.
+        key: String,
+        /// The store's words.
+        message: String,
+    },
+    /// The object is not the document that it should be.
+    #[error("{key} cannot be read as its kind of document: {source}")]
+    Malformed {
+        /// The object.
+        key: String,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// The local file of a transfer failed.
+    #[error("{operation} failed on the local disk: {source}")]
+    Local {
+        /// In words, such as `download`.
+        operation: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store does not do what the documents need.
+    #[error(
+        "the object store ignores {0}, so two writers could overwrite each other; use a store that \
+         honours conditional writes (AWS S3, MinIO, SeaweedFS, R2)"
+    )]
+    NoConditionalWrites(&'static str),
+}
+
+/// Why a document was not updated.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError<E> {
+    /// The change itself refused.
+    #[error(transparent)]
+    Refused(E),
+    /// There is no such document.
+    #[error("there is no such document")]
+    Missing,
+    /// The store failed, or others won every race within the bound.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+}
+
+/// Turns an SDK error into ours by its HTTP status.
+pub(crate) fn sdk<E>(operation: &'static str, key: impl ToString, error: SdkError<E>) -> BucketError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let key = key.to_string();
+    match error.raw_response().map(|response| response.status().as_u16()) {
+        // S3 answers 409 while another conditional write of the key is under way.
+        Some(412 | 409) => BucketError::Conflict { key },
+        Some(404) => BucketError::Missing { key },
+        _ => {
+            let request = error.raw_response().and_then(|response| response.request_id()).unwrap_or("none");
+            let message = format!("{} (request {request})", DisplayErrorContext(&error));
+            BucketError::Store { operation, key, message }
+        }
+    }
+}

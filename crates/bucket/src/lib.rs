@@ -1,0 +1,30 @@
+//! The one adapter to the object store: media objects, and documents kept by conditional writes.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`Bucket`] | the connection, its time-outs and retries, and the start-up probe |
+//! | `documents` | JSON documents: read, create, replace, update under races, remove, list |
+//! | `media` | files and small objects, streamed; multipart above 16 MiB |
+//! | `uploads` | multipart uploads that clients send by presigned URLs |
+//! | [`Videos`] | the videos' documents with the listing that is derived from them |
+//! | [`Jobs`] | jobs and their queue |
+//! | [`SettingsStore`] | the settings |
+
+mod connection;
+mod documents;
+mod error;
+mod jobs;
+mod listing;
+mod media;
+mod settings;
+mod uploads;
+mod videos;
+
+pub use connection::{Bucket, BucketConfig, ConfigError};
+pub use documents::{Etag, Stored, Versioned};
+pub use error::{BucketError, UpdateError};
+pub use jobs::Jobs;
+pub use listing::Page;
+pub use settings::SettingsStore;
+pub use uploads::{Part, UploadError};
+pub use videos::{Reindexed, Videos};

@@ -1,0 +1,182 @@
+//! The listing's shards in the bucket. See [`clipset_core::listing`] for how they stay whole.
+
+use std::collections::BTreeMap;
+
+use clipset_core::{
+    id::ShortId,
+    key::DocumentKey,
+    listing::{Entry, FIRST_SHARD, Query, Shard, order_key, shard_for},
+    video::Video,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{Bucket, BucketError, UpdateError};
+
+const SHARDS: &str = "catalog/shards/";
+
+/// Shards read ahead in a search, whose hits may stand anywhere.
+const SEARCH_AHEAD: usize = 8;
+
+/// A page of the listing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    bucket: Bucket,
+}
+
+impl Listing {
+    pub(crate) fn new(bucket: Bucket) -> Self {
+        Self { bucket }
+    }
+
+    /// At most `limit` entries after `cursor` that match.
+    pub(crate) async fn page(&self, query: &Query, cursor: Option<&str>, limit: usize) -> Result<Page, BucketError> {
+        let names = self.names().await?;
+        let after = cursor.unwrap_or(FIRST_SHARD);
+        let first = names.partition_point(|name| name.as_str() <= after).saturating_sub(1);
+        let ends = names.iter().skip(first + 1).cloned().map(Some).chain([None]);
+        let shards = names[first.min(names.len())..].iter().zip(ends).map(|(name, end)| async move {
+            let mut shard = self.read(name).await?;
+            if let Some(end) = end {
+                shard.cut(&end);
+            }
+            Ok::<_, BucketError>(shard.entries)
+        });
+        let ahead = if query.words.is_empty() { 1 } else { SEARCH_AHEAD };
+        let mut shards = stream::iter(shards).buffered(ahead);
+        let mut entries = Vec::new();
+        while let Some(shard) = shards.try_next().await? {
+            for entry in shard.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after) {
+                if entries.len() == limit {
+                    let next_cursor = entries.last().map(Entry::key);
+                    return Ok(Page { entries, next_cursor });
+                }
+                entries.push(entry);
+            }
+        }
+        Ok(Page { entries, next_cursor: None })
+    }
+
+    /// Merges entries into their shards.
+    pub(crate) async fn upsert(&self, mut entries: Vec<Entry>) -> Result<(), BucketError> {
+        // An entry is written where it belongs by a listing made before; one made after the write
+        // tells whether a split moved that place meanwhile.
+        while !entries.is_empty() {
+            let names = self.names().await?;
+            let mut by_shard: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+            for entry in entries.drain(..) {
+                by_shard.entry(shard_for(&names, &entry.key()).to_owned()).or_default().push(entry);
+            }
+            for (name, entries) in &by_shard {
+                let shard = self.change(name, |shard| shard.merge(entries)).await?;
+                self.split_if_full(name, &names, shard).await?;
+            }
+            let names = self.names().await?;
+            entries = by_shard
+                .into_iter()
+                .flat_map(|(name, entries)| entries.into_iter().map(move |entry| (name.clone(), entry)))
+                .filter(|(name, entry)| shard_for(&names, &entry.key()) != name)
+                .map(|(_, entry)| entry)
+                .collect();
+        }
+        Ok(())
+    }
+
+    /// Takes a video out of every shard in which it may stand.
+    pub(crate) async fn remove(&self, video: &Video) -> Result<(), BucketError> {
+        let key = order_key(video.created_at, &video.short_id);
+        let name = shard_for(&self.names().await?, &key).to_owned();
+        self.change(&name, |shard| shard.remove(&video.short_id)).await.map(drop)
+    }
+
+    /// Every entry that readers see.
+    pub(crate) async fn all(&self) -> Result<Vec<(String, Entry)>, BucketError> {
+        let names = self.names().await?;
+        let mut all = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let mut shard = self.read(name).await?;
+            if let Some(next) = names.get(at + 1) {
+                shard.cut(next);
+            }
+            all.extend(shard.entries.into_iter().map(|entry| (name.clone(), entry)));
+        }
+        Ok(all)
+    }
+
+    /// Takes out of shard `name` what has no document any more.
+    pub(crate) async fn forget(&self, name: &str, ids: &[ShortId]) -> Result<(), BucketError> {
+        self.change(name, |shard| ids.iter().for_each(|id| shard.remove(id))).await.map(drop)
+    }
+
+    /// Removes shards that cannot be read; gives their number.
+    pub(crate) async fn remove_malformed(&self) -> Result<u64, BucketError> {
+        let mut removed = 0;
+        for name in self.names().await? {
+            if let Err(BucketError::Malformed { .. }) = self.read(&name).await {
+                self.bucket.remove(&DocumentKey::Shard(name)).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn split_if_full(&self, name: &str, names: &[String], shard: Shard) -> Result<(), BucketError> {
+        let Some((older_name, older)) = shard.older_half() else { return Ok(()) };
+        // Another writer's unfinished split is finished before a new one is begun.
+        let next = names.iter().find(|other| other.as_str() > name && **other <= older_name);
+        let target = match next {
+            Some(next) => next.clone(),
+            None => match self.bucket.create(&DocumentKey::Shard(older_name.clone()), &older).await {
+                Ok(_) | Err(BucketError::Conflict { .. }) => older_name,
+                Err(error) => return Err(error),
+            },
+        };
+        loop {
+            let key = DocumentKey::Shard(name.to_owned());
+            let Some(found) = self.bucket.read::<Shard>(&key).await? else { return Ok(()) };
+            let mut kept = found.value;
+            let moved = kept.cut(&target);
+            // First into the new shard, then out of the old one: a kill in between loses nothing.
+            self.change(&target, |shard| shard.merge(&moved)).await?;
+            match self.bucket.replace(&key, &kept, &found.etag).await {
+                Ok(_) => return Ok(()),
+                Err(BucketError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn names(&self) -> Result<Vec<String>, BucketError> {
+        let names = self.bucket.children(SHARDS).await?.into_iter();
+        let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    async fn read(&self, name: &str) -> Result<Shard, BucketError> {
+        let found = self.bucket.read(&DocumentKey::Shard(name.to_owned())).await?;
+        Ok(found.map(|found| found.value).unwrap_or_default())
+    }
+
+    async fn change(&self, name: &str, mut change: impl FnMut(&mut Shard)) -> Result<Shard, BucketError> {
+        let key = DocumentKey::Shard(name.to_owned());
+        let changed = self.bucket.upsert(&key, |found: Option<Shard>| {
+            let mut shard = found.unwrap_or_default();
+            change(&mut shard);
+            Ok::<_, UpdateError<std::convert::Infallible>>(shard)
+        });
+        match changed.await {
+            Ok(changed) => Ok(changed.value),
+            Err(UpdateError::Bucket(error)) => Err(error),
+            Err(UpdateError::Refused(never)) => match never {},
+            Err(UpdateError::Missing) => unreachable!("a missing shard is made"),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Media objects: streamed to and from files, multipart above 16 MiB, never whole in memory.
+
+use std::path::Path;
+
+use aws_sdk_s3::{
+    primitives::{ByteStream, Length},
+    types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier},
+};
+use bytes::Bytes;
+use clipset_core::key::MediaKey;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::io::AsyncWriteExt;
+
+use crate::{
+    connection::Bucket,
+    error::{BucketError, sdk},
+};
+
+/// Larger files go in parts of this size (or larger, so that there are at most 10,000).
+const PART_SIZE: u64 = 16 << 20;
+/// Parts on their way at once.
+const PARALLEL_PARTS: usize = 4;
+/// How often a broken download is taken up again where it was.
+const DOWNLOAD_RESUMES: u32 = 5;
+
+impl Bucket {
+    /// Stores a small object.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn put_bytes(&self, key: &MediaKey, body: impl Into<Bytes>) -> Result<(), BucketError> {
+        self.put_object(key, ByteStream::from(body.into())).await
+    }
+
+    /// Stores a file, streamed.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`], [`BucketError::Local`].
+    pub async fn put_file(&self, key: &MediaKey, path: &Path) -> Result<(), BucketError> {
+        let size = tokio::fs::metadata(path).await.map_err(local("upload"))?.len();
+        if size > PART_SIZE {
+            return self.put_in_parts(key, path, size).await;
+        }
+        let body = ByteStream::read_from().path(path).build().await.map_err(|error| local("upload")(error.into()))?;
+        self.put_object(key, body).await
+    }
+
+    /// Reads an object into a new file, streamed; a connection that breaks is taken up again.
+    /// Gives the size in bytes.
+    ///
+    /// # Errors
+    /// [`BucketError::Missing`], [`BucketError::Store`], [`BucketError::Local`].
+    pub async fn download(&self, key: &MediaKey, path: &Path) -> Result<u64, BucketError> {
+        let mut file = tokio::fs::File::create(path).await.map_err(local("download"))?;
+        let mut written = 0;
+        let mut version = None;
+        for resume in 0..=DOWNLOAD_RESUMES {
+            let get = self.client().get_object().bucket(self.name()).key(key.to_string());
+            let get = get.set_if_match(version.clone());
+            let get = if written > 0 { get.range(format!("bytes={written}-")) } else { get };
+            let mut output = get.send().await.map_err(|error| sdk("read", key, error))?;
+            let size = written + output.content_length().unwrap_or_default().max(0) as u64;
+            version = version.or(output.e_tag().map(str::to_owned));
+            loop {
+                match output.body.next().await {
+                    Some(Ok(chunk)) => {
+                        file.write_all(&chunk).await.map_err(local("download"))?;
+                        written += chunk.len() as u64;
+                    }
+                    None if written == size => {
+                        file.flush().await.map_err(local("download"))?;
+                        return Ok(size);
+                    }
+                    None => break,
+                    Some(Err(error)) => {
+                        tracing::warn!(%key, resume, error = %error, "a download broke off");
+                        break;
+                    }
+                }
+            }
+            if size == 0 {
+                return Ok(0);
+            }
+        }
+        let message = format!("the connection broke {DOWNLOAD_RESUMES} times");
+        Err(BucketError::Store { operation: "read", key: key.to_string(), message })
+    }
+
+    /// Reads a playlist or another small text; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`], also if it is not UTF-8.
+    pub async fn read_text(&self, key: &MediaKey) -> Result<Option<String>, BucketError> {
+        let get = self.client().get_object().bucket(self.name()).key(key.to_string());
+        let output = match get.send().await.map_err(|error| sdk("read", key, error)) {
+            Ok(output) => output,
+            Err(BucketError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let failed = |message: String| BucketError::Store { operation: "read", key: key.to_string(), message };
+        let body = output.body.collect().await.map_err(|error| failed(error.to_string()))?;
+        String::from_utf8(body.to_vec()).map(Some).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Bytes of an object; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn size(&self, key: &MediaKey) -> Result<Option<u64>, BucketError> {
+        let head = self.client().head_object().bucket(self.name()).key(key.to_string());
+        match head.send().await.map_err(|error| sdk("look up", key, error)) {
+            Ok(output) => Ok(Some(output.content_length().unwrap_or_default().max(0) as u64)),
+            Err(BucketError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The keys below `prefix`, in byte order.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+        let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix);
+        let pages = list.into_paginator().send().try_collect().await;
+        let pages = pages.map_err(|error| sdk("list", prefix, error))?;
+        let objects = pages.into_iter().flat_map(|page| page.contents.unwrap_or_default());
+        Ok(objects.filter_map(|object| object.key).collect())
+    }
+
+    /// What stands directly below `prefix` (which ends with a slash): keys, and folders with
+    /// their slash, each without the prefix.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn children(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+        let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix).delimiter("/");
+        let pages = list.into_paginator().send().try_collect().await;
+        let pages = pages.map_err(|error| sdk("list", prefix, error))?;
+        let mut children = Vec::new();
+        for page in pages {
+            children.extend(page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix));
+            children.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+        }
+        Ok(children.into_iter().filter_map(|key| key.strip_prefix(prefix).map(str::to_owned)).collect())
+    }
+
+    /// Removes every object below `prefix`; gives their number. What was removed before is no
+    /// error, so a sweep that was killed begins again.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn remove_all(&self, prefix: &str) -> Result<u64, BucketError> {
+        let mut removed = 0;
+        loop {
+            // From the front again each time: what was listed is gone by then.
+            let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix).send().await;
+            let objects = list.map_err(|error| sdk("list", prefix, error))?.contents.unwrap_or_default();
+            if objects.is_empty() {
+                return Ok(removed);
+            }
+            let keys = objects.into_iter().filter_map(|object| object.key);
+            let objects: Vec<_> =
+                keys.map(|key| ObjectIdentifier::builder().key(key).build().expect("it has a key")).collect();
+            removed += objects.len() as u64;
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("it has objects");
+            let output = self.client().delete_objects().bucket(self.name()).delete(delete).send().await;
+            let errors = output.map_err(|error| sdk("remove", prefix, error))?.errors.unwrap_or_default();
+            if let Some(error) = errors.first() {
+                let message = error.message().unwrap_or("no reason given").to_owned();
+                return Err(BucketError::Store { operation: "remove", key: prefix.to_owned(), message });
+            }
+        }
+    }
+
+    async fn put_object(&self, key: &MediaKey, body: ByteStream) -> Result<(), BucketError> {
+        let put = self.client().put_object().bucket(self.name()).key(key.to_string());
+        let put = put.content_type(key.content_type()).set_cache_control(key.cache_control().map(str::to_owned));
+        put.body(body).send().await.map(drop).map_err(|error| sdk("write", key, error))
+    }
+
+    async fn put_in_parts(&self, key: &MediaKey, path: &Path, size: u64) -> Result<(), BucketError> {
+        let create = self.client().create_multipart_upload().bucket(self.name()).key(key.to_string());
+        let create = create.content_type(key.content_type());
+        let create = create.set_cache_control(key.cache_control().map(str::to_owned));
+        let created = create.send().await.map_err(|error| sdk("begin", key, error))?;
+        let id = created.upload_id().unwrap_or_default();
+        let outcome = self.send_parts(key, path, size, id).await;
+        if outcome.is_err() {
+            let abort = self.client().abort_multipart_upload().bucket(self.name()).key(key.to_string());
+            if let Err(error) = abort.upload_id(id).send().await {
+                // The bucket's lifecycle rule and the sweep remove it.
+                tracing::warn!(%key, error = %sdk("abort", key, error), "an upload was left behind");
+            }
+        }
+        outcome
+    }
+
+    async fn send_parts(&self, key: &MediaKey, path: &Path, size: u64, id: &str) -> Result<(), BucketError> {
+        let part_size = PART_SIZE.max(size.div_ceil(10_000));
+        let parts = (0..size.div_ceil(part_size)).map(|index| async move {
+            let offset = index * part_size;
+            let length = Length::Exact(part_size.min(size - offset));
+            let body = ByteStream::read_from().path(path).offset(offset).length(length).build().await;
+            let body = body.map_err(|error| local("upload")(error.into()))?;
+            let number = i32::try_from(index + 1).expect("at most 10,000 parts");
+            let part = self.client().upload_part().bucket(self.name()).key(key.to_string());
+            let part = part.upload_id(id).part_number(number).body(body).send().await;
+            let etag = part.map_err(|error| sdk("write", key, error))?.e_tag;
+            Ok::<_, BucketError>(CompletedPart::builder().part_number(number).set_e_tag(etag).build())
+        });
+        let parts: Vec<_> = stream::iter(parts).buffered(PARALLEL_PARTS).try_collect().await?;
+        let complete = self.client().complete_multipart_upload().bucket(self.name()).key(key.to_string());
+        let complete = complete.upload_id(id);
+        let complete = complete.multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
+        complete.send().await.map(drop).map_err(|error| sdk("complete", key, error))
+    }
+}
+
+fn local(operation: &'static str) -> impl Fn(std::io::Error) -> BucketError {
+    move |source| BucketError::Local { operation, source }
+}

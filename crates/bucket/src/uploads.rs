@@ -1,0 +1,176 @@
+//! Uploads that clients send part by part to presigned URLs.
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    error::ProvideErrorMetadata,
+    presigning::PresigningConfig,
+    types::{CompletedMultipartUpload, CompletedPart},
+};
+use clipset_core::key::MediaKey;
+
+use crate::{
+    connection::Bucket,
+    error::{BucketError, sdk},
+};
+
+/// A part that has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// 1 to 10,000.
+    pub number: i32,
+    /// As the store named it.
+    pub etag: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Why an upload was not completed.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// No such upload: completed, aborted or never begun.
+    #[error("there is no such upload")]
+    Missing,
+    /// The list of parts is not what arrived; the store's words.
+    #[error("the parts are not what arrived: {0}")]
+    Parts(String),
+    /// The store failed.
+    #[error(transparent)]
+    Bucket(BucketError),
+}
+
+impl Bucket {
+    /// Begins an upload to `key`; gives its id.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn begin_upload(&self, key: &MediaKey) -> Result<String, BucketError> {
+        let create = self.client().create_multipart_upload().bucket(self.name()).key(key.to_string());
+        let created = create.content_type(key.content_type()).send().await.map_err(|error| sdk("begin", key, error))?;
+        Ok(created.upload_id().unwrap_or_default().to_owned())
+    }
+
+    /// The parts that have arrived, in order.
+    ///
+    /// # Errors
+    /// [`BucketError::Missing`] if there is no such upload, [`BucketError::Store`].
+    pub async fn parts(&self, key: &MediaKey, upload_id: &str) -> Result<Vec<Part>, BucketError> {
+        let mut parts = Vec::new();
+        let mut marker = None;
+        loop {
+            let list = self.client().list_parts().bucket(self.name()).key(key.to_string()).upload_id(upload_id);
+            let page = list.set_part_number_marker(marker).send().await.map_err(|error| sdk("list", key, error))?;
+            let more = page.is_truncated().unwrap_or_default();
+            marker = page.next_part_number_marker;
+            parts.extend(page.parts.unwrap_or_default().into_iter().map(|part| Part {
+                number: part.part_number.unwrap_or_default(),
+                etag: part.e_tag.unwrap_or_default(),
+                size: part.size.unwrap_or_default().max(0) as u64,
+            }));
+            if !more || marker.is_none() {
+                return Ok(parts);
+            }
+        }
+    }
+
+    /// A URL to which the client puts part `number`; good for `life`.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`] if there are no credentials to sign with.
+    pub async fn presign_part(
+        &self,
+        key: &MediaKey,
+        upload_id: &str,
+        number: i32,
+        life: Duration,
+    ) -> Result<String, BucketError> {
+        let part = self.presigner().upload_part().bucket(self.name()).key(key.to_string());
+        let signed = part.upload_id(upload_id).part_number(number).presigned(presigning(life)).await;
+        Ok(signed.map_err(|error| sdk("presign", key, error))?.uri().to_owned())
+    }
+
+    /// A URL from which the object is downloaded under `file_name`; good for `life`.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`] if there are no credentials to sign with.
+    pub async fn presign_download(
+        &self,
+        key: &MediaKey,
+        file_name: &str,
+        life: Duration,
+    ) -> Result<String, BucketError> {
+        let get = self.presigner().get_object().bucket(self.name()).key(key.to_string());
+        let get = get.response_content_disposition(attachment(file_name));
+        Ok(get.presigned(presigning(life)).await.map_err(|error| sdk("presign", key, error))?.uri().to_owned())
+    }
+
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub async fn complete_upload(&self, key: &MediaKey, upload_id: &str, parts: &[Part]) -> Result<(), UploadError> {
+        let parts =
+            parts.iter().map(|part| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build());
+        let complete = self.client().complete_multipart_upload().bucket(self.name()).key(key.to_string());
+        let complete = complete
+            .upload_id(upload_id)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build());
+        match complete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.code() {
+                Some("NoSuchUpload") => Err(UploadError::Missing),
+                Some("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "MalformedXML" | "InvalidRequest") => {
+                    Err(UploadError::Parts(error.message().unwrap_or("no reason given").to_owned()))
+                }
+                _ => Err(match sdk("complete", key, error) {
+                    BucketError::Missing { .. } => UploadError::Missing,
+                    other => UploadError::Bucket(other),
+                }),
+            },
+        }
+    }
+
+    /// Forgets an upload and its parts. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn abort_upload(&self, key: &MediaKey, upload_id: &str) -> Result<(), BucketError> {
+        let abort = self.client().abort_multipart_upload().bucket(self.name()).key(key.to_string());
+        match abort.upload_id(upload_id).send().await.map_err(|error| sdk("abort", key, error)) {
+            Ok(_) | Err(BucketError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn presigning(life: Duration) -> PresigningConfig {
+    // S3 takes at most a week.
+    let life = life.clamp(Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600));
+    PresigningConfig::expires_in(life).expect("within a week")
+}
+
+/// `Content-Disposition` of a download (RFC 6266): a plain name, and the true one in UTF-8.
+fn attachment(file_name: &str) -> String {
+    let plain: String =
+        file_name.chars().map(|c| if c.is_ascii_alphanumeric() || " .-_()".contains(c) { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in file_name.bytes() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'-' | b'_' => encoded.push(byte.into()),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_file_name_cannot_break_out_of_its_header() {
+        let header = super::attachment("a\"b\r\nSet-Cookie: é.mp4");
+        assert_eq!(
+            header,
+            "attachment; filename=\"a_b__Set-Cookie_ _.mp4\"; filename*=UTF-8''a%22b%0D%0ASet-Cookie%3A%20%C3%A9.mp4"
+        );
+    }
+}

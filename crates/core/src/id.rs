@@ -1,0 +1,249 @@
+//! Names that enter from outside, checked once: a value of these types is well-formed.
+
+use std::{fmt, str::FromStr};
+
+use rand::distr::{Alphanumeric, SampleString};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A name that does not have its form; the message says which form it must have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct IdError(&'static str);
+
+macro_rules! string_id {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $message:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) { Ok(Self(text.to_owned())) } else { Err(IdError($message)) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+string_id!(
+    /// The public name of a video: 10 characters of `[0-9A-Za-z]`.
+    ShortId,
+    |text| text.len() == 10 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
+    "a video id has 10 letters and digits"
+);
+
+string_id!(
+    /// A share of one video: the video's short id, then 22 random characters of `[0-9A-Za-z]`.
+    ShareId,
+    |text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
+    "a share id has 32 letters and digits"
+);
+
+string_id!(
+    /// One piece of work on one video: `{short_id}-{kind}-{number}`.
+    JobId,
+    |text| {
+        let mut parts = text.split('-');
+        let short = parts.next().is_some_and(|p| p.parse::<ShortId>().is_ok());
+        let kind = parts.next().is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()));
+        let number = parts.next().is_some_and(|p| (1..=9).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
+        short && kind && number && parts.next().is_none()
+    },
+    "a job id is {short_id}-{kind}-{number}"
+);
+
+string_id!(
+    /// The name of one rendition of a ladder, such as `720p`: 1 to 16 of `[0-9a-z_-]`.
+    RenditionName,
+    |text| (1..=16).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b'_' || b == b'-'),
+    "a rendition name has 1 to 16 of the characters 0-9, a-z, _ and -"
+);
+
+impl ShortId {
+    /// A new random id (59 bits); the creating write finds out whether it is taken.
+    pub fn random() -> Self {
+        Self(Alphanumeric.sample_string(&mut rand::rng(), 10))
+    }
+}
+
+impl ShareId {
+    /// A new share of `video` with 130 random bits: it cannot be guessed from the video's id.
+    pub fn random(video: &ShortId) -> Self {
+        Self(format!("{video}{}", Alphanumeric.sample_string(&mut rand::rng(), 22)))
+    }
+
+    /// The video that is shared.
+    pub fn video(&self) -> ShortId {
+        ShortId(self.0[..10].to_owned())
+    }
+}
+
+/// The uuid below which one published encode, picture or original stands in the bucket.
+///
+/// Lower-case, hyphenated. A new one for everything published, so that nothing under it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EncodeId(Uuid);
+
+impl EncodeId {
+    /// A new random uuid (version 4).
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl FromStr for EncodeId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = IdError("an encode id is a lower-case hyphenated uuid");
+        let uuid = Uuid::try_parse(text).map_err(|_| error.clone())?;
+        if uuid.as_hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(error) }
+    }
+}
+
+impl TryFrom<String> for EncodeId {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<EncodeId> for String {
+    fn from(id: EncodeId) -> String {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for EncodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+/// Who someone is: 2 to 32 characters of `[a-z0-9._-]`, the first a letter or digit.
+///
+/// Upper case is folded when parsed, so that `Ada` and `ada` are one person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Username(String);
+
+impl Username {
+    /// The folded name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Username {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let folded = text.to_ascii_lowercase();
+        let first = folded.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let rest = folded.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if first && rest && (2..=32).contains(&folded.len()) {
+            Ok(Self(folded))
+        } else {
+            Err(IdError(
+                "a username has 2 to 32 of the characters a-z, 0-9, dot, _ and -, and begins with a letter or digit",
+            ))
+        }
+    }
+}
+
+impl TryFrom<String> for Username {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<Username> for String {
+    fn from(name: Username) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_ids_have_ten_letters_and_digits() {
+        assert!("aB3dE6gH9j".parse::<ShortId>().is_ok());
+        for bad in ["", "short", "aB3dE6gH9", "aB3dE6gH9jk", "aB3dE6gH9/", "aB3dE6gH9é"] {
+            assert!(bad.parse::<ShortId>().is_err(), "{bad}");
+        }
+        assert!(ShortId::random().as_str().parse::<ShortId>().is_ok());
+    }
+
+    #[test]
+    fn a_share_names_its_video_and_cannot_be_guessed_from_it() {
+        let video = ShortId::random();
+        let share = ShareId::random(&video);
+        assert_eq!(share.video(), video);
+        assert_ne!(share, ShareId::random(&video));
+        assert!(share.as_str().parse::<ShareId>().is_ok());
+    }
+
+    #[test]
+    fn encode_ids_have_one_spelling() {
+        let id = EncodeId::random().to_string();
+        assert!(id.parse::<EncodeId>().is_ok());
+        assert!(id.to_uppercase().parse::<EncodeId>().is_err() || id == id.to_uppercase());
+        for bad in [id.replace('-', ""), format!("{{{id}}}"), format!("../{id}")] {
+            assert!(bad.parse::<EncodeId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn usernames_are_folded_and_never_a_path() {
+        assert_eq!("Ada.L".parse::<Username>().map(|n| n.to_string()), Ok("ada.l".to_owned()));
+        for bad in ["a", "", "../x", ".hidden", "a/b", "a b", &"x".repeat(33)] {
+            assert!(bad.parse::<Username>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn job_ids_say_video_kind_and_number() {
+        assert!("aB3dE6gH9j-first-1".parse::<JobId>().is_ok());
+        for bad in ["aB3dE6gH9j", "aB3dE6gH9j-first", "aB3dE6gH9j-First-1", "x-first-1", "aB3dE6gH9j-first-1-2"] {
+            assert!(bad.parse::<JobId>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The job document: one piece of transcoding, held by a lease.
+//!
+//! A runner claims a job by a conditional write and gets a [`Lease`]; to beat, complete or fail it
+//! must show that lease, and a lease that ran out and was given to another is refused.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{EncodeId, IdError, JobId, ShortId};
+
+/// How long a lease lasts without a beat. Beats come with the progress, at least every 2 s.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
+
+/// A job that was claimed this often without an end has lost that many runners: it gives up.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// What a job is for. The order is the order of turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobKind {
+    /// The first publication of an upload.
+    First,
+    /// The ladder of a clip that was published by copying.
+    Ladder,
+    /// An older video that moves to the wanted format.
+    Migrate,
+}
+
+impl JobKind {
+    /// As it stands in ids.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Ladder => "ladder",
+            Self::Migrate => "migrate",
+        }
+    }
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum JobState {
+    /// For a runner.
+    Waiting,
+    /// A runner works on it.
+    Leased(Lease),
+    /// It ended well.
+    Done {
+        /// When.
+        at: Timestamp,
+    },
+    /// It gave up.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// A sentence for the owner.
+        reason: String,
+        /// FFmpeg's last lines, cleaned of paths.
+        #[serde(default)]
+        log: Vec<String>,
+    },
+}
+
+/// A runner's hold on a job. Made by [`Job::claim`] alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    runner: String,
+    attempt: u32,
+    until: Timestamp,
+}
+
+impl Lease {
+    /// Which claim of the job this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// When it runs out without a beat.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+}
+
+/// One piece of work on one video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// `{short_id}-{kind}-{number}`.
+    pub id: JobId,
+    /// The video.
+    pub video: ShortId,
+    /// What for.
+    pub kind: JobKind,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How often it was claimed.
+    pub attempts: u32,
+    /// Where it is.
+    pub state: JobState,
+    /// 0 to 1.
+    pub progress: f64,
+    /// What is being written below; noted before the first object, so that a sweep knows orphans.
+    #[serde(default)]
+    pub writing: Vec<EncodeId>,
+    /// What was decided and why, in words.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// A change that the job's state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    /// Another runner holds it.
+    #[error("the job is held by another runner until {0}")]
+    Held(Timestamp),
+    /// It ended.
+    #[error("the job has ended")]
+    Ended,
+    /// It was claimed [`MAX_ATTEMPTS`] times without an end.
+    #[error("the job was begun {MAX_ATTEMPTS} times and never came to an end")]
+    TooManyAttempts,
+    /// The lease shown is not the one that holds now.
+    #[error("the lease was lost to another runner")]
+    LeaseLost,
+}
+
+impl Job {
+    /// A new job, number `number` of its kind for `video`.
+    ///
+    /// # Errors
+    /// [`IdError`] if the number has more than nine digits.
+    pub fn new(video: ShortId, kind: JobKind, number: u32, now: Timestamp) -> Result<Self, IdError> {
+        let id = format!("{video}-{}-{number}", kind.name()).parse()?;
+        Ok(Self {
+            id,
+            video,
+            kind,
+            created_at: now,
+            attempts: 0,
+            state: JobState::Waiting,
+            progress: 0.0,
+            writing: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Its key in the queue: sorts by kind, then by age, and holds the id.
+    /// Migrations go newest first, so that what people look at moves first.
+    pub fn queue_entry(&self) -> String {
+        let seconds = self.created_at.as_second().max(0);
+        let turn = if self.kind == JobKind::Migrate { 99_999_999_999 - seconds } else { seconds };
+        format!("{}-{turn:011}-{}", self.kind as u8, self.id)
+    }
+
+    /// The id in a key of the queue.
+    ///
+    /// # Errors
+    /// [`IdError`] if it is no such key.
+    pub fn id_of_entry(entry: &str) -> Result<JobId, IdError> {
+        entry.splitn(3, '-').nth(2).unwrap_or_default().parse()
+    }
+
+    /// It ended, well or not.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, JobState::Done { .. } | JobState::Failed { .. })
+    }
+
+    /// Gives the job to `runner` at `now`. The lease of a runner that stopped beating is taken over.
+    ///
+    /// # Errors
+    /// [`JobError::Held`], [`JobError::Ended`], or [`JobError::TooManyAttempts`] for a job that
+    /// should then be failed with [`Job::give_up`].
+    pub fn claim(&mut self, runner: &str, now: Timestamp) -> Result<Lease, JobError> {
+        match &self.state {
+            JobState::Done { .. } | JobState::Failed { .. } => return Err(JobError::Ended),
+            JobState::Leased(lease) if lease.until > now => return Err(JobError::Held(lease.until)),
+            JobState::Waiting | JobState::Leased(_) => {}
+        }
+        if self.attempts >= MAX_ATTEMPTS {
+            return Err(JobError::TooManyAttempts);
+        }
+        self.attempts += 1;
+        let lease = Lease { runner: runner.to_owned(), attempt: self.attempts, until: now + LEASE };
+        self.state = JobState::Leased(lease.clone());
+        self.writing.clear();
+        self.notes.clear();
+        self.progress = 0.0;
+        Ok(lease)
+    }
+
+    /// Renews the lease and notes the progress (0 to 1).
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`] if another runner took over: stop at once.
+    pub fn beat(&mut self, lease: &Lease, progress: f64, now: Timestamp) -> Result<(), JobError> {
+        let held = self.held(lease)?;
+        held.until = now + LEASE;
+        self.progress = progress.clamp(0.0, 1.0).max(self.progress);
+        Ok(())
+    }
+
+    /// Notes a uuid below which the holder is about to write.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn will_write(&mut self, lease: &Lease, id: EncodeId) -> Result<(), JobError> {
+        self.held(lease)?;
+        self.writing.push(id);
+        Ok(())
+    }
+
+    /// Notes what was decided and why.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn note(&mut self, lease: &Lease, notes: Vec<String>) -> Result<(), JobError> {
+        self.held(lease)?;
+        self.notes.extend(notes);
+        Ok(())
+    }
+
+    /// Everything is published.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn complete(&mut self, lease: &Lease, now: Timestamp) -> Result<(), JobError> {
+        self.held(lease)?;
+        self.state = JobState::Done { at: now };
+        self.progress = 1.0;
+        self.writing.clear();
+        Ok(())
+    }
+
+    /// The holder could not do it and another try would not help.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn fail(&mut self, lease: &Lease, reason: String, log: Vec<String>, now: Timestamp) -> Result<(), JobError> {
+        self.held(lease)?;
+        self.end_failed(reason, log, now);
+        Ok(())
+    }
+
+    /// The holder stops (shut down, or a fault that may pass); another may begin at once.
+    /// A shutdown does not count as an attempt.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn release(&mut self, lease: &Lease, counts: bool) -> Result<(), JobError> {
+        self.held(lease)?;
+        if !counts {
+            self.attempts -= 1;
+        }
+        self.state = JobState::Waiting;
+        self.writing.clear();
+        Ok(())
+    }
+
+    /// Fails a job that no runner holds and that lost too many runners, or whose video is gone.
+    ///
+    /// # Errors
+    /// [`JobError::Ended`], [`JobError::Held`].
+    pub fn give_up(&mut self, reason: String, now: Timestamp) -> Result<(), JobError> {
+        match &self.state {
+            JobState::Done { .. } | JobState::Failed { .. } => Err(JobError::Ended),
+            JobState::Leased(lease) if lease.until > now => Err(JobError::Held(lease.until)),
+            JobState::Waiting | JobState::Leased(_) => {
+                self.end_failed(reason, Vec::new(), now);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_failed(&mut self, reason: String, log: Vec<String>, now: Timestamp) {
+        self.state = JobState::Failed { at: now, reason, log };
+        self.writing.clear();
+    }
+
+    fn held(&mut self, shown: &Lease) -> Result<&mut Lease, JobError> {
+        match &mut self.state {
+            JobState::Leased(lease) if lease.attempt == shown.attempt && lease.runner == shown.runner => Ok(lease),
+            _ => Err(JobError::LeaseLost),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("a time")
+    }
+
+    fn job() -> Job {
+        Job::new(ShortId::random(), JobKind::First, 1, at(0)).expect("a job")
+    }
+
+    #[test]
+    fn one_runner_holds_a_job_until_its_lease_runs_out() {
+        let mut job = job();
+        let lease = job.claim("one", at(0)).expect("waiting");
+        assert_eq!(job.claim("two", at(19)), Err(JobError::Held(at(20))));
+        job.beat(&lease, 0.5, at(10)).expect("held");
+        assert_eq!(job.claim("two", at(29)), Err(JobError::Held(at(30))));
+        let second = job.claim("two", at(31)).expect("run out");
+        assert_eq!(second.attempt(), 2);
+        assert_eq!(job.beat(&lease, 0.9, at(32)), Err(JobError::LeaseLost));
+        assert_eq!(job.complete(&lease, at(32)), Err(JobError::LeaseLost));
+        job.complete(&second, at(33)).expect("held");
+        assert_eq!(job.claim("three", at(99)), Err(JobError::Ended));
+    }
+
+    #[test]
+    fn the_same_runner_coming_back_does_not_hold_its_old_lease() {
+        let mut job = job();
+        let old = job.claim("one", at(0)).expect("waiting");
+        job.claim("one", at(30)).expect("run out");
+        assert_eq!(job.beat(&old, 0.1, at(31)), Err(JobError::LeaseLost));
+    }
+
+    #[test]
+    fn a_job_that_loses_three_runners_gives_up() {
+        let mut job = job();
+        for attempt in 0..3 {
+            job.claim("one", at(attempt * 100)).expect("run out");
+        }
+        assert_eq!(job.claim("one", at(1000)), Err(JobError::TooManyAttempts));
+        job.give_up("it never came to an end".into(), at(1000)).expect("not held");
+        assert!(job.has_ended());
+    }
+
+    #[test]
+    fn a_shutdown_does_not_count_as_an_attempt() {
+        let mut job = job();
+        for _ in 0..10 {
+            let lease = job.claim("one", at(0)).expect("waiting");
+            job.release(&lease, false).expect("held");
+        }
+        assert_eq!(job.attempts, 0);
+    }
+
+    #[test]
+    fn progress_never_goes_back_and_stays_within_bounds() {
+        let mut job = job();
+        let lease = job.claim("one", at(0)).expect("waiting");
+        job.beat(&lease, 0.6, at(1)).expect("held");
+        job.beat(&lease, 0.4, at(2)).expect("held");
+        assert_eq!(job.progress, 0.6);
+        job.beat(&lease, 7.0, at(3)).expect("held");
+        assert_eq!(job.progress, 1.0);
+    }
+
+    #[test]
+    fn new_uploads_come_before_ladders_before_migrations_newest_first() {
+        let make = |kind, second| Job::new(ShortId::random(), kind, 1, at(second)).expect("a job");
+        let jobs = [
+            make(JobKind::First, 5),
+            make(JobKind::First, 9),
+            make(JobKind::Ladder, 1),
+            make(JobKind::Migrate, 8),
+            make(JobKind::Migrate, 2),
+        ];
+        let entries: Vec<_> = jobs.iter().map(Job::queue_entry).collect();
+        assert!(entries.is_sorted(), "{entries:?}");
+        assert_eq!(Job::id_of_entry(&entries[0]), Ok(jobs[0].id.clone()));
+    }
+}

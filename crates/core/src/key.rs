@@ -1,0 +1,146 @@
+//! Where every object of the bucket stands, and what it is served as.
+
+use std::fmt;
+
+use crate::id::{EncodeId, JobId, RenditionName, ShareId, ShortId, Username};
+
+/// The prefixes that the edge serves, each with its slash.
+pub const EDGE_PREFIXES: [&str; 3] = ["hls/", "progressive/", "images/"];
+
+/// Cache policy of everything below an edge prefix: it never changes under its key.
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// The key of a media object. Its `Display` is the object key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MediaKey {
+    /// `hls/{uuid}/master.m3u8`: a media playlist (one rendition) or a multivariant one.
+    Master(EncodeId),
+    /// `hls/{uuid}/{rendition}/playlist.m3u8`.
+    RenditionPlaylist(EncodeId, RenditionName),
+    /// `hls/{uuid}/[{rendition}/]{file}`: a segment, named by the muxer.
+    Segment(EncodeId, Option<RenditionName>, String),
+    /// `progressive/{uuid}.mp4`.
+    Progressive(EncodeId),
+    /// `images/{uuid}.jpg`.
+    Poster(EncodeId),
+    /// `images/{uuid}/{file}`: storyboard sprites and their index.
+    Storyboard(EncodeId, String),
+    /// `originals/{uuid}`: what was uploaded.
+    Original(EncodeId),
+}
+
+impl MediaKey {
+    /// The media type that the object is stored with.
+    pub fn content_type(&self) -> &'static str {
+        match self {
+            Self::Master(_) | Self::RenditionPlaylist(..) => crate::playlist::CONTENT_TYPE,
+            Self::Segment(_, _, name) if name.ends_with(".ts") => "video/mp2t",
+            Self::Segment(_, _, name) if name.ends_with(".m4s") || name.ends_with(".mp4") => "video/mp4",
+            Self::Progressive(_) => "video/mp4",
+            Self::Poster(_) => "image/jpeg",
+            Self::Storyboard(_, name) if name.ends_with(".jpg") => "image/jpeg",
+            Self::Storyboard(_, name) if name.ends_with(".vtt") => "text/vtt",
+            Self::Segment(..) | Self::Storyboard(..) | Self::Original(_) => "application/octet-stream",
+        }
+    }
+
+    /// The `Cache-Control` that the object is stored with; `None` for what the edge does not serve.
+    pub fn cache_control(&self) -> Option<&'static str> {
+        match self {
+            Self::Original(_) => None,
+            _ => Some(IMMUTABLE),
+        }
+    }
+
+    /// The path that the edge serves it at, with the leading slash.
+    pub fn path(&self) -> String {
+        format!("/{self}")
+    }
+}
+
+impl fmt::Display for MediaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Master(id) => write!(f, "hls/{id}/master.m3u8"),
+            Self::RenditionPlaylist(id, name) => write!(f, "hls/{id}/{name}/playlist.m3u8"),
+            Self::Segment(id, None, file) => write!(f, "hls/{id}/{file}"),
+            Self::Segment(id, Some(name), file) => write!(f, "hls/{id}/{name}/{file}"),
+            Self::Progressive(id) => write!(f, "progressive/{id}.mp4"),
+            Self::Poster(id) => write!(f, "images/{id}.jpg"),
+            Self::Storyboard(id, file) => write!(f, "images/{id}/{file}"),
+            Self::Original(id) => write!(f, "originals/{id}"),
+        }
+    }
+}
+
+/// The key of a private JSON document. Its `Display` is the object key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DocumentKey {
+    /// `settings.json`.
+    Settings,
+    /// `catalog/videos/{short_id}.json`: the truth about one video.
+    Video(ShortId),
+    /// `catalog/shards/{name}.json`: part of the listing, derived.
+    Shard(String),
+    /// `jobs/documents/{job_id}.json`.
+    Job(JobId),
+    /// `jobs/queue/{entry}`: an unfinished job in the order of its turn.
+    QueueEntry(String),
+    /// `jobs/marker.json`: rewritten whenever there is news for runners.
+    JobMarker,
+    /// `jobs/runners/{name}.json`: what a runner measured of its encoders.
+    Runner(String),
+    /// `accounts/users/{username}.json`.
+    Account(Username),
+    /// `accounts/sessions/{id}.json`: one device that is signed in.
+    Session(String),
+    /// `accounts/invitations/{id}.json`.
+    Invitation(String),
+    /// `accounts/attempts/{name}.json`: failed attempts, for throttling.
+    Attempts(String),
+    /// `shares/{share_id}.json`.
+    Share(ShareId),
+}
+
+impl fmt::Display for DocumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings => f.write_str("settings.json"),
+            Self::Video(id) => write!(f, "catalog/videos/{id}.json"),
+            Self::Shard(name) => write!(f, "catalog/shards/{name}.json"),
+            Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
+            Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
+            Self::JobMarker => f.write_str("jobs/marker.json"),
+            Self::Runner(name) => write!(f, "jobs/runners/{name}.json"),
+            Self::Account(name) => write!(f, "accounts/users/{name}.json"),
+            Self::Session(id) => write!(f, "accounts/sessions/{id}.json"),
+            Self::Invitation(id) => write!(f, "accounts/invitations/{id}.json"),
+            Self::Attempts(name) => write!(f, "accounts/attempts/{name}.json"),
+            Self::Share(id) => write!(f, "shares/{id}.json"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edge_keys_have_the_grammar_that_the_edge_accepts() {
+        let id = EncodeId::random();
+        let rendition: RenditionName = "720p".parse().expect("a rendition name");
+        for key in [
+            MediaKey::Master(id),
+            MediaKey::RenditionPlaylist(id, rendition.clone()),
+            MediaKey::Segment(id, Some(rendition), "segment000.ts".into()),
+            MediaKey::Progressive(id),
+            MediaKey::Poster(id),
+            MediaKey::Storyboard(id, "sprite0.jpg".into()),
+        ] {
+            assert!(crate::signing::is_edge_path(&key.path()), "{key}");
+            assert_eq!(key.cache_control(), Some(IMMUTABLE));
+        }
+        assert!(!crate::signing::is_edge_path(&MediaKey::Original(id).path()));
+        assert_eq!(MediaKey::Original(id).cache_control(), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! The domain of Clipset, pure: names, keys, signatures, playlists and documents.
+//!
+//! Nothing here does I/O, reads a clock or knows of AWS or HTTP. The time, the secret and the
+//! probe result come as arguments, so every rule can be tested as a function.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`id`] | short ids, encode uuids, usernames, job and share ids: checked once, where they enter |
+//! | [`key`] | object keys with their content type and cache policy |
+//! | [`signing`] | signed media URLs, as nginx `secure_link` and the edge function check them |
+//! | [`playlist`] | playlists read, written and signed (RFC 8216) |
+//! | [`video`], [`job`] | the documents that change, as state machines |
+//! | [`listing`] | the shards from which pages of videos are read |
+//! | [`settings`] | what an administrator chooses |
+//! | [`encoders`] | what a runner measured of its encoders |
+//! | [`account`], [`share`] | who may see what |
+
+pub mod account;
+pub mod encoders;
+pub mod id;
+pub mod job;
+pub mod key;
+pub mod listing;
+pub mod playlist;
+pub mod settings;
+pub mod share;
+pub mod signing;
+pub mod video;
+
+pub use jiff::Timestamp;

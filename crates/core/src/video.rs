@@ -1,0 +1,438 @@
+//! The document of one video, and the only ways in which it may change.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{EncodeId, JobId, RenditionName, ShortId, Username};
+
+/// Who sees a completed video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Every member.
+    #[default]
+    Circle,
+    /// The owner, administrators, and whoever holds a share.
+    Private,
+}
+
+/// Where a video is on its way to be watched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum Phase {
+    /// Parts are arriving.
+    Uploading,
+    /// The original is whole; a job waits for a runner.
+    Pending,
+    /// A runner works on it.
+    Processing,
+    /// A publication is there; better ones may follow.
+    Completed,
+    /// The job gave up, for this reason.
+    Failed {
+        /// A sentence for the owner.
+        error: String,
+    },
+    /// Deleted; a sweep removes the objects, then the document.
+    Deleted {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The upload that a video came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Upload {
+    /// `originals/{uuid}`; `None` once the original was removed on purpose.
+    pub original: Option<EncodeId>,
+    /// The bucket's id of the multipart upload.
+    pub upload_id: String,
+    /// The name that the file had, for the download.
+    pub file_name: String,
+}
+
+/// An HLS stream in the bucket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HlsStream {
+    /// `hls/{uuid}/`.
+    pub encode: EncodeId,
+    /// Empty: `master.m3u8` is the one media playlist. Else the folders below, source first.
+    #[serde(default)]
+    pub renditions: Vec<RenditionName>,
+}
+
+/// What is published of a video: what players get.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Publication {
+    /// The job that made it; it may publish once.
+    pub job: JobId,
+    /// When.
+    pub at: Timestamp,
+    /// Seconds.
+    pub duration_seconds: f64,
+    /// Pixels of the best rendition, as shown.
+    pub width: u32,
+    /// Pixels of the best rendition, as shown.
+    pub height: u32,
+    /// The stream, unless the video is progressive only.
+    pub hls: Option<HlsStream>,
+    /// `progressive/{uuid}.mp4`.
+    pub progressive: Option<EncodeId>,
+    /// `images/{uuid}.jpg`.
+    pub poster: Option<EncodeId>,
+    /// `images/{uuid}/…`: sprites and their index.
+    #[serde(default)]
+    pub storyboard: Option<EncodeId>,
+}
+
+/// Something that was published and no longer is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// The uuid below which it stands.
+    pub id: EncodeId,
+    /// The end of the last signature that may lead to it; not removed before.
+    pub until: Timestamp,
+}
+
+/// One video. Fields change through the methods below alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Video {
+    /// Its public name.
+    pub short_id: ShortId,
+    /// At most 200 characters.
+    pub title: String,
+    /// At most 5,000 characters.
+    #[serde(default)]
+    pub description: String,
+    /// Who uploaded it.
+    pub owner: Username,
+    /// Who sees it.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// When the upload began.
+    pub created_at: Timestamp,
+    /// Counts every change; the newer of two copies has the higher number.
+    pub revision: u64,
+    /// Where it came from.
+    pub upload: Upload,
+    /// Bytes of the original, known when the upload is complete.
+    pub size_bytes: Option<u64>,
+    /// Where it is on its way.
+    pub phase: Phase,
+    /// The newest job made for it.
+    pub job: Option<JobId>,
+    /// What players get.
+    pub publication: Option<Publication>,
+    /// What they got before.
+    #[serde(default)]
+    pub superseded: Vec<Superseded>,
+}
+
+/// A change that the video's phase does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VideoError {
+    /// The phase does not allow it.
+    #[error("a video that is {phase} cannot be {change}")]
+    WrongPhase {
+        /// What it is.
+        phase: &'static str,
+        /// What was asked.
+        change: &'static str,
+    },
+    /// This job published already; the second finisher loses.
+    #[error("the job {0} has already published")]
+    AlreadyPublished(JobId),
+}
+
+impl Phase {
+    /// The contract's word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Uploading => "uploading",
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Deleted { .. } => "deleted",
+        }
+    }
+}
+
+impl Video {
+    /// A video whose upload begins at `now`.
+    pub fn begin(short_id: ShortId, owner: Username, title: String, upload: Upload, now: Timestamp) -> Self {
+        Self {
+            short_id,
+            title,
+            description: String::new(),
+            owner,
+            visibility: Visibility::default(),
+            created_at: now,
+            revision: 0,
+            upload,
+            size_bytes: None,
+            phase: Phase::Uploading,
+            job: None,
+            publication: None,
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Deleted: to everyone but the sweep it is not there.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self.phase, Phase::Deleted { .. })
+    }
+
+    /// The original is whole, `size_bytes` long, and `job` will work on it.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] unless it is uploading.
+    pub fn complete_upload(&mut self, size_bytes: u64, job: JobId) -> Result<(), VideoError> {
+        self.require(matches!(self.phase, Phase::Uploading), "completed")?;
+        self.size_bytes = Some(size_bytes);
+        self.job = Some(job);
+        self.phase = Phase::Pending;
+        Ok(())
+    }
+
+    /// A runner took up the job. What is published stays what it is.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] if it is uploading or deleted.
+    pub fn start_processing(&mut self) -> Result<(), VideoError> {
+        self.require(!matches!(self.phase, Phase::Uploading | Phase::Deleted { .. }), "processed")?;
+        if self.publication.is_none() {
+            self.phase = Phase::Processing;
+        }
+        Ok(())
+    }
+
+    /// Players get `new` from now on. What `new` leaves out (poster, MP4, storyboard) is kept from
+    /// before; what it replaces is superseded until `until`, the end of the last signature to it.
+    ///
+    /// # Errors
+    /// [`VideoError::AlreadyPublished`] to the second finisher of one job,
+    /// [`VideoError::WrongPhase`] if it is uploading or deleted.
+    pub fn publish(&mut self, mut new: Publication, until: Timestamp) -> Result<(), VideoError> {
+        self.require(!matches!(self.phase, Phase::Uploading | Phase::Deleted { .. }), "published")?;
+        if let Some(old) = self.publication.take() {
+            if old.job == new.job {
+                let job = old.job.clone();
+                self.publication = Some(old);
+                return Err(VideoError::AlreadyPublished(job));
+            }
+            let before: Vec<_> = old.ids().collect();
+            new.hls = new.hls.or(old.hls);
+            new.progressive = new.progressive.or(old.progressive);
+            new.poster = new.poster.or(old.poster);
+            new.storyboard = new.storyboard.or(old.storyboard);
+            let kept: Vec<_> = new.ids().collect();
+            let gone = before.into_iter().filter(|id| !kept.contains(id));
+            self.superseded.extend(gone.map(|id| Superseded { id, until }));
+        }
+        self.publication = Some(new);
+        self.phase = Phase::Completed;
+        Ok(())
+    }
+
+    /// Adds pictures and the MP4 to what is published; `until` as in [`Video::publish`].
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] unless something is published and it is not deleted.
+    pub fn attach(&mut self, extras: Extras, until: Timestamp) -> Result<(), VideoError> {
+        self.require(self.publication.is_some() && !self.is_deleted(), "given pictures")?;
+        let publication = self.publication.as_mut().expect("required above");
+        for (place, new) in [
+            (&mut publication.poster, extras.poster),
+            (&mut publication.progressive, extras.progressive),
+            (&mut publication.storyboard, extras.storyboard),
+        ] {
+            if let Some(id) = new
+                && let Some(old) = place.replace(id)
+                && old != id
+            {
+                self.superseded.push(Superseded { id: old, until });
+            }
+        }
+        Ok(())
+    }
+
+    /// The job gave up. A video that players can get stays completed.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] if it is uploading or deleted.
+    pub fn fail(&mut self, error: String) -> Result<(), VideoError> {
+        self.require(!matches!(self.phase, Phase::Uploading | Phase::Deleted { .. }), "failed")?;
+        if self.publication.is_none() {
+            self.phase = Phase::Failed { error };
+        }
+        Ok(())
+    }
+
+    /// A failed video is tried again with `job`.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] unless it failed.
+    pub fn retry(&mut self, job: JobId) -> Result<(), VideoError> {
+        self.require(matches!(self.phase, Phase::Failed { .. }), "retried")?;
+        self.job = Some(job);
+        self.phase = Phase::Pending;
+        Ok(())
+    }
+
+    /// Nobody sees it any more. Deleting twice is no error.
+    pub fn delete(&mut self, now: Timestamp) {
+        if !self.is_deleted() {
+            self.phase = Phase::Deleted { at: now };
+        }
+    }
+
+    /// The superseded encodes whose last signature has run out; they are forgotten here, so remove
+    /// the objects first.
+    pub fn forget_superseded(&mut self, now: Timestamp) -> Vec<EncodeId> {
+        let (gone, kept) = self.superseded.drain(..).partition(|old| old.until < now);
+        self.superseded = kept;
+        let gone: Vec<Superseded> = gone;
+        gone.into_iter().map(|old| old.id).collect()
+    }
+
+    /// Every uuid that belongs to the video: published, superseded and the original.
+    pub fn ids(&self) -> Vec<EncodeId> {
+        let published = self.publication.iter().flat_map(Publication::ids);
+        published.chain(self.superseded.iter().map(|old| old.id)).chain(self.upload.original).collect()
+    }
+
+    fn require(&self, allowed: bool, change: &'static str) -> Result<(), VideoError> {
+        if allowed { Ok(()) } else { Err(VideoError::WrongPhase { phase: self.phase.name(), change }) }
+    }
+}
+
+/// What follows a publication.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// `images/{uuid}.jpg`.
+    pub poster: Option<EncodeId>,
+    /// `progressive/{uuid}.mp4`.
+    pub progressive: Option<EncodeId>,
+    /// `images/{uuid}/…`.
+    pub storyboard: Option<EncodeId>,
+}
+
+impl Publication {
+    /// Every uuid that it names.
+    pub fn ids(&self) -> impl Iterator<Item = EncodeId> + use<> {
+        let hls = self.hls.as_ref().map(|stream| stream.encode);
+        [hls, self.progressive, self.poster, self.storyboard].into_iter().flatten()
+    }
+}
+
+/// The time at which a signature made at `now` or before has surely run out.
+pub fn retire_at(now: Timestamp, life: crate::signing::SignatureLife) -> Timestamp {
+    let seconds = now.as_second().max(0) as u64;
+    let wait = life.latest_end(seconds) - seconds;
+    now.saturating_add(SignedDuration::from_secs(wait as i64)).expect("a duration in seconds")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-22T10:00:00Z".parse().expect("a time")
+    }
+
+    fn job(video: &Video, number: u32) -> JobId {
+        format!("{}-first-{number}", video.short_id).parse().expect("a job id")
+    }
+
+    fn uploading() -> Video {
+        let upload = Upload { original: Some(EncodeId::random()), upload_id: "u".into(), file_name: "clip.mp4".into() };
+        Video::begin(ShortId::random(), "ada".parse().expect("a name"), "Clip".into(), upload, now())
+    }
+
+    fn publication(job: JobId) -> Publication {
+        Publication {
+            job,
+            at: now(),
+            duration_seconds: 1.0,
+            width: 2,
+            height: 2,
+            hls: Some(HlsStream { encode: EncodeId::random(), renditions: vec![] }),
+            progressive: None,
+            poster: None,
+            storyboard: None,
+        }
+    }
+
+    fn pending() -> Video {
+        let mut video = uploading();
+        let job = job(&video, 1);
+        video.complete_upload(10, job).expect("uploading");
+        video
+    }
+
+    #[test]
+    fn a_clip_goes_from_upload_to_published() {
+        let mut video = pending();
+        assert_eq!(video.phase.name(), "pending");
+        video.start_processing().expect("pending");
+        assert_eq!(video.phase.name(), "processing");
+        video.publish(publication(job(&video, 1)), now()).expect("processing");
+        assert_eq!(video.phase.name(), "completed");
+    }
+
+    #[test]
+    fn of_two_finishers_of_one_job_the_first_wins() {
+        let mut video = pending();
+        let first = publication(job(&video, 1));
+        video.publish(first.clone(), now()).expect("pending");
+        let second = video.publish(publication(job(&video, 1)), now());
+        assert!(matches!(second, Err(VideoError::AlreadyPublished(_))));
+        assert_eq!(video.publication, Some(first));
+    }
+
+    #[test]
+    fn a_second_publication_keeps_pictures_and_supersedes_the_first_stream() {
+        let mut video = pending();
+        let first = publication(job(&video, 1));
+        let old = first.hls.clone().expect("a stream").encode;
+        video.publish(first, now()).expect("pending");
+        let poster = EncodeId::random();
+        video.attach(Extras { poster: Some(poster), ..Extras::default() }, now()).expect("published");
+        video.publish(publication(job(&video, 2)), now()).expect("published");
+        assert_eq!(video.publication.as_ref().and_then(|p| p.poster), Some(poster));
+        assert_eq!(video.superseded, [Superseded { id: old, until: now() }]);
+        assert_eq!(video.forget_superseded(now()), []);
+        let later = now() + SignedDuration::from_secs(1);
+        assert_eq!(video.forget_superseded(later), [old]);
+    }
+
+    #[test]
+    fn wrong_transitions_are_refused() {
+        let mut video = uploading();
+        assert!(video.start_processing().is_err());
+        assert!(video.retry(job(&video, 2)).is_err());
+        assert!(video.fail("no".into()).is_err());
+        assert!(video.publish(publication(job(&video, 1)), now()).is_err());
+        assert!(video.attach(Extras::default(), now()).is_err());
+        video.delete(now());
+        assert!(video.complete_upload(1, job(&video, 1)).is_err());
+        assert!(video.publish(publication(job(&video, 1)), now()).is_err());
+    }
+
+    #[test]
+    fn a_failure_after_publication_does_not_take_it_away() {
+        let mut video = pending();
+        video.publish(publication(job(&video, 1)), now()).expect("pending");
+        video.fail("the ladder broke".into()).expect("published");
+        assert_eq!(video.phase, Phase::Completed);
+    }
+
+    #[test]
+    fn documents_read_back_as_written() {
+        let mut video = pending();
+        video.fail("because".into()).expect("pending");
+        let text = serde_json::to_string(&video).expect("JSON");
+        assert_eq!(serde_json::from_str::<Video>(&text).expect("the document"), video);
+    }
+}

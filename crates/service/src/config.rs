@@ -1,0 +1,148 @@
+//! The environment, read once at start-up (contract, section 6).
+
+use std::path::PathBuf;
+
+use clipset_bucket::BucketConfig;
+use clipset_core::signing::{SecretError, SignatureLife, SigningSecret};
+
+/// Who runs jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobBackend {
+    /// A runner that watches the bucket.
+    #[default]
+    Runner,
+    /// AWS Batch.
+    Batch,
+    /// AWS Elemental MediaConvert.
+    MediaConvert,
+}
+
+/// What a function is told by its environment.
+#[derive(Clone)]
+pub struct Config {
+    /// `SECRET_KEY`: signs tokens.
+    pub secret_key: Vec<u8>,
+    /// `SECRET_KEY_PREVIOUS`: still verifies them.
+    pub secret_key_previous: Option<Vec<u8>>,
+    /// `HLS_SIGNING_SECRET`, or derived from the secret key.
+    pub signing_secret: SigningSecret,
+    /// `HLS_URL_TTL_SECONDS`.
+    pub signature_life: SignatureLife,
+    /// `PUBLIC_URL`, without a slash at the end.
+    pub public_url: String,
+    /// `JOB_BACKEND`.
+    pub job_backend: JobBackend,
+    /// `TOMBSTONES_DIR`: where nginx looks for the uuids of deleted videos; `None` elsewhere.
+    pub tombstones: Option<PathBuf>,
+    /// `BUCKET` and its companions.
+    pub bucket: BucketConfig,
+}
+
+/// A variable that is missing or wrong; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `SECRET_KEY` or the previous one.
+    #[error("{0} must have at least 32 bytes; make one with `openssl rand -hex 32`")]
+    SecretKey(&'static str),
+    /// The signing secret.
+    #[error(transparent)]
+    SigningSecret(#[from] SecretError),
+    /// A number that is none.
+    #[error("{0} must be a whole number of seconds from 1 to 604800")]
+    Seconds(&'static str),
+    /// An unknown backend.
+    #[error("JOB_BACKEND must be runner, batch or mediaconvert")]
+    JobBackend,
+    /// An address without a scheme.
+    #[error("PUBLIC_URL must begin with http:// or https://")]
+    PublicUrl,
+    /// The bucket's variables.
+    #[error(transparent)]
+    Bucket(#[from] clipset_bucket::ConfigError),
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with what to do.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_vars(|name| std::env::var(name).ok().filter(|value| !value.is_empty()), BucketConfig::from_env()?)
+    }
+
+    fn from_vars(var: impl Fn(&str) -> Option<String>, bucket: BucketConfig) -> Result<Self, ConfigError> {
+        let key = |name: &'static str, value: String| {
+            if value.len() >= 32 { Ok(value.into_bytes()) } else { Err(ConfigError::SecretKey(name)) }
+        };
+        let secret_key = key("SECRET_KEY", var("SECRET_KEY").unwrap_or_default())?;
+        let secret_key_previous =
+            var("SECRET_KEY_PREVIOUS").map(|value| key("SECRET_KEY_PREVIOUS", value)).transpose()?;
+        let signing_secret = match var("HLS_SIGNING_SECRET") {
+            Some(secret) => SigningSecret::parse("HLS_SIGNING_SECRET", &secret)?,
+            None => SigningSecret::derive(&secret_key),
+        };
+        let ttl = match var("HLS_URL_TTL_SECONDS") {
+            None => 43_200,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|seconds| (1..=604_800).contains(seconds))
+                .ok_or(ConfigError::Seconds("HLS_URL_TTL_SECONDS"))?,
+        };
+        let public_url = var("PUBLIC_URL").unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+        if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
+            return Err(ConfigError::PublicUrl);
+        }
+        let job_backend = match var("JOB_BACKEND").as_deref() {
+            None | Some("runner") => JobBackend::Runner,
+            Some("batch") => JobBackend::Batch,
+            Some("mediaconvert") => JobBackend::MediaConvert,
+            Some(_) => return Err(ConfigError::JobBackend),
+        };
+        Ok(Self {
+            secret_key,
+            secret_key_previous,
+            signing_secret,
+            signature_life: SignatureLife::new(ttl),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            job_backend,
+            tombstones: var("TOMBSTONES_DIR").map(PathBuf::from),
+            bucket,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let bucket = BucketConfig { bucket: "b".into(), endpoint: None, region: "us-east-1".into(), upload_url: None };
+        let find = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::from_vars(find, bucket)
+    }
+
+    const KEY: (&str, &str) = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
+
+    #[test]
+    fn a_missing_or_short_secret_key_stops_the_start_and_says_how_to_make_one() {
+        for vars in [&[][..], &[("SECRET_KEY", "short")]] {
+            let message = config(vars).err().expect("refused").to_string();
+            assert!(message.contains("openssl rand -hex 32"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_signing_secret_is_derived_unless_it_is_set_and_never_weak() {
+        let derived = config(&[KEY]).expect("valid");
+        assert_eq!(derived.signing_secret, SigningSecret::derive(KEY.1.as_bytes()));
+        assert!(config(&[KEY, ("HLS_SIGNING_SECRET", "weak")]).is_err());
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for wrong in [("HLS_URL_TTL_SECONDS", "soon"), ("JOB_BACKEND", "magic"), ("PUBLIC_URL", "clips.example")] {
+            assert!(config(&[KEY, wrong]).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Logs: text for people, JSON lines in the cloud.
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// Starts logging to standard error; `RUST_LOG` chooses more or less (default `info`).
+pub fn init_logs() {
+    // The SDK's own spans are noise at info, and its debug lines hold signed URLs.
+    let default = "info,aws_smithy_runtime=warn,aws_config=warn,aws_sdk_s3=warn,hyper=warn,s3s=warn";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if std::env::var_os("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+        logs.json().flatten_event(true).without_time().init();
+    } else {
+        logs.with_ansi(false).compact().init();
+    }
+}

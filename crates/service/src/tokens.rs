@@ -1,0 +1,197 @@
+//! Tokens: HS256 JWTs for access and for playback (contract, section 3).
+
+use clipset_core::{
+    account::Role,
+    id::{ShareId, ShortId, Username},
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+
+/// How long an access token lives.
+pub const ACCESS_LIFE_SECONDS: u64 = 3600;
+
+/// Clocks may differ by this much.
+const LEEWAY_SECONDS: u64 = 30;
+
+/// What a good token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claims {
+    /// Who asks.
+    Access {
+        /// Who.
+        username: Username,
+        /// As when it was issued.
+        role: Role,
+        /// Unix seconds.
+        issued: i64,
+    },
+    /// One video may be watched.
+    Playback {
+        /// Which.
+        video: ShortId,
+        /// The share that opened it.
+        share: Option<ShareId>,
+    },
+}
+
+/// A token that is malformed, forged, run out, or of another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token is not valid")]
+pub struct TokenError;
+
+/// Issues and verifies tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    signer: EncodingKey,
+    verifiers: Vec<DecodingKey>,
+    validation: Validation,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video: Option<ShortId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<ShareId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    exp: u64,
+}
+
+const PLAYBACK: &str = "playback";
+
+impl Tokens {
+    /// Signed with `key`; those of `previous` are still good.
+    pub fn new(key: &[u8], previous: Option<&[u8]>) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = LEEWAY_SECONDS;
+        // Both kinds come here; the audience is checked below.
+        validation.validate_aud = false;
+        Self {
+            signer: EncodingKey::from_secret(key),
+            verifiers: std::iter::once(key).chain(previous).map(DecodingKey::from_secret).collect(),
+            validation,
+        }
+    }
+
+    /// A token of `username` from `now` (unix seconds) for `life` seconds.
+    pub fn access(&self, username: &Username, role: Role, now: i64, life: u64) -> String {
+        self.sign(&Payload {
+            sub: Some(username.to_string()),
+            role: Some(role),
+            aud: None,
+            video: None,
+            share: None,
+            iat: Some(now),
+            exp: now.max(0) as u64 + life,
+        })
+    }
+
+    /// A token for one video until `expires` (unix seconds). Equal arguments give equal tokens.
+    pub fn playback(&self, video: &ShortId, share: Option<&ShareId>, expires: u64) -> String {
+        self.sign(&Payload {
+            sub: None,
+            role: None,
+            aud: Some(PLAYBACK.to_owned()),
+            video: Some(video.clone()),
+            share: share.cloned(),
+            iat: None,
+            exp: expires,
+        })
+    }
+
+    /// What a token says, if it is good.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        let verified = self.verifiers.iter().find_map(|key| decode::<Payload>(token, key, &self.validation).ok());
+        let payload = verified.ok_or(TokenError)?.claims;
+        match (payload.aud.as_deref(), payload.sub, payload.role, payload.iat, payload.video) {
+            (None, Some(sub), Some(role), Some(issued), None) => {
+                Ok(Claims::Access { username: sub.parse().map_err(|_| TokenError)?, role, issued })
+            }
+            (Some(PLAYBACK), None, None, _, Some(video)) => Ok(Claims::Playback { video, share: payload.share }),
+            _ => Err(TokenError),
+        }
+    }
+
+    fn sign(&self, payload: &Payload) -> String {
+        encode(&Header::new(Algorithm::HS256), payload, &self.signer).expect("HMAC signs any payload")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = b"a secret key of at least 32 bytes";
+
+    fn now() -> i64 {
+        clipset_core::Timestamp::now().as_second()
+    }
+
+    fn ada() -> Username {
+        "ada".parse().expect("a name")
+    }
+
+    #[test]
+    fn a_token_says_who_asks() {
+        let tokens = Tokens::new(KEY, None);
+        let issued = now();
+        let token = tokens.access(&ada(), Role::Admin, issued, 60);
+        assert_eq!(tokens.verify(&token), Ok(Claims::Access { username: ada(), role: Role::Admin, issued }));
+    }
+
+    #[test]
+    fn forged_old_and_unsigned_tokens_are_refused() {
+        let tokens = Tokens::new(KEY, None);
+        let other = Tokens::new(b"another key of at least 32 bytes!", None);
+        assert!(tokens.verify(&other.access(&ada(), Role::Admin, now(), 60)).is_err());
+        assert!(tokens.verify(&tokens.access(&ada(), Role::Admin, now() - 100, 60)).is_err());
+        assert!(tokens.verify("").is_err());
+        // {"alg":"none"} with admin's claims and no signature.
+        let token = tokens.access(&ada(), Role::Admin, now(), 60);
+        let claims = token.split('.').nth(1).expect("a payload");
+        assert!(tokens.verify(&format!("eyJhbGciOiJub25lIn0.{claims}.")).is_err());
+        let hs512 = encode(
+            &Header::new(Algorithm::HS512),
+            &Payload {
+                sub: Some("ada".into()),
+                role: Some(Role::Admin),
+                aud: None,
+                video: None,
+                share: None,
+                iat: Some(now()),
+                exp: now() as u64 + 60,
+            },
+            &EncodingKey::from_secret(KEY),
+        );
+        assert!(tokens.verify(&hs512.expect("a token")).is_err());
+    }
+
+    #[test]
+    fn after_a_rotation_old_tokens_are_good_and_new_ones_signed_with_the_new_key() {
+        let old = Tokens::new(KEY, None);
+        let new = Tokens::new(b"the new key of at least 32 bytes!", Some(KEY));
+        assert!(new.verify(&old.access(&ada(), Role::User, now(), 60)).is_ok());
+        assert!(old.verify(&new.access(&ada(), Role::User, now(), 60)).is_err());
+    }
+
+    #[test]
+    fn a_playback_token_is_no_access_token() {
+        let tokens = Tokens::new(KEY, None);
+        let video = ShortId::random();
+        let share = ShareId::random(&video);
+        let expires = now() as u64 + 60;
+        let token = tokens.playback(&video, Some(&share), expires);
+        assert_eq!(token, tokens.playback(&video, Some(&share), expires));
+        assert_eq!(tokens.verify(&token), Ok(Claims::Playback { video, share: Some(share) }));
+    }
+}

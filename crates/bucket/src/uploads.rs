@@ -7,7 +7,7 @@ use aws_sdk_s3::{
     presigning::PresigningConfig,
     types::{CompletedMultipartUpload, CompletedPart},
 };
-use clipset_core::key::MediaKey;
+use clipset_core::{Timestamp, key::MediaKey};
 
 use crate::{
     connection::Bucket,
@@ -135,8 +135,39 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Store`].
     pub async fn abort_upload(&self, key: &MediaKey, upload_id: &str) -> Result<(), BucketError> {
-        let abort = self.client().abort_multipart_upload().bucket(self.name()).key(key.to_string());
-        match abort.upload_id(upload_id).send().await.map_err(|error| sdk("abort", key, error)) {
+        self.abort_by_key(&key.to_string(), upload_id).await
+    }
+
+    /// The keys and ids of uploads below `prefix` that were begun before `before`.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn uploads_before(&self, prefix: &str, before: Timestamp) -> Result<Vec<(String, String)>, BucketError> {
+        let mut uploads = Vec::new();
+        let (mut key_marker, mut id_marker) = (None, None);
+        loop {
+            let list = self.client().list_multipart_uploads().bucket(self.name()).prefix(prefix);
+            let list = list.set_key_marker(key_marker).set_upload_id_marker(id_marker);
+            let page = list.send().await.map_err(|error| sdk("list", prefix, error))?;
+            let more = page.is_truncated().unwrap_or_default();
+            (key_marker, id_marker) = (page.next_key_marker, page.next_upload_id_marker);
+            uploads.extend(page.uploads.unwrap_or_default().into_iter().filter_map(|upload| {
+                let old = upload.initiated.is_some_and(|begun| begun.secs() < before.as_second());
+                upload.key.zip(upload.upload_id).filter(|_| old)
+            }));
+            if !more {
+                return Ok(uploads);
+            }
+        }
+    }
+
+    /// Forgets an upload that [`Bucket::uploads_before`] named.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn abort_by_key(&self, key: &str, upload_id: &str) -> Result<(), BucketError> {
+        let abort = self.client().abort_multipart_upload().bucket(self.name()).key(key).upload_id(upload_id);
+        match abort.send().await.map_err(|error| sdk("abort", key, error)) {
             Ok(_) | Err(BucketError::Missing { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -111,14 +111,13 @@ impl Videos {
         Ok(found.into_iter().flatten().map(|found| found.value).collect())
     }
 
-    /// Brings the listing in line with the documents.
+    /// Brings the listing in line with `videos`, as [`Videos::all`] read them just now.
     ///
     /// # Errors
     /// [`BucketError`].
-    pub async fn reindex(&self) -> Result<Reindexed, BucketError> {
+    pub async fn reindex(&self, videos: &[Video]) -> Result<Reindexed, BucketError> {
         let mut done = Reindexed { removed: self.listing.remove_malformed().await?, ..Reindexed::default() };
         let listed = self.listing.all().await?;
-        let videos = self.all().await?;
         done.videos = videos.len() as u64;
         let revisions: BTreeMap<_, _> = listed.iter().map(|(_, entry)| (&entry.short_id, entry.revision)).collect();
         let stale: Vec<_> = videos

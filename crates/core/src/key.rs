@@ -29,6 +29,17 @@ pub enum MediaKey {
     Original(EncodeId),
 }
 
+/// The prefixes below which everything of one uuid stands.
+pub fn prefixes_of(id: EncodeId) -> [String; 5] {
+    [
+        format!("hls/{id}/"),
+        format!("progressive/{id}.mp4"),
+        format!("images/{id}.jpg"),
+        format!("images/{id}/"),
+        format!("originals/{id}"),
+    ]
+}
+
 impl MediaKey {
     /// The media type that the object is stored with.
     pub fn content_type(&self) -> &'static str {

@@ -11,6 +11,7 @@ mod logs;
 mod problem;
 mod service;
 mod tokens;
+pub mod tombstones;
 
 pub use cache::TtlCache;
 pub use config::{Config, ConfigError, JobBackend};

@@ -1,0 +1,118 @@
+//! A sweep: plan, then do. Objects go first and the documents that name them last, so a sweep that
+//! is killed leaves what the next one needs to go on.
+
+use std::fmt;
+
+use clipset_bucket::{BucketError, UpdateError};
+use clipset_core::{Timestamp, key::MediaKey, video::Video};
+use clipset_service::{Service, tombstones};
+
+use crate::plan::{Action, plan, prefixes};
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Steps that were taken.
+    pub actions: u64,
+    /// Objects that were removed.
+    pub objects: u64,
+    /// Entries of the listing that were mended.
+    pub entries: u64,
+}
+
+impl fmt::Display for Swept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} steps, {} objects removed, {} entries mended", self.actions, self.objects, self.entries)
+    }
+}
+
+/// Brings the bucket in order.
+///
+/// # Errors
+/// [`BucketError`] of a step; the next sweep goes on from there.
+pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
+    let (actions, videos) = plan(service, Timestamp::now()).await?;
+    let mut swept = Swept::default();
+    if let Some(folder) = &service.config.tombstones {
+        let deleted = videos.iter().filter(|video| video.is_deleted()).flat_map(Video::ids).collect::<Vec<_>>();
+        if let Err(error) = tombstones::bury(folder, &deleted).and_then(|()| tombstones::clear_old(folder)) {
+            tracing::error!(%error, "tombstones cannot be kept; deleted videos stop when their objects are gone");
+        }
+    }
+    for action in actions {
+        tracing::info!("{action}");
+        swept.objects += take(service, action).await?;
+        swept.actions += 1;
+    }
+    let mended = service.videos.reindex(&videos).await?;
+    swept.entries = mended.updated + mended.removed;
+    Ok(swept)
+}
+
+/// Does one step; gives the number of objects removed.
+async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
+    match action {
+        Action::RemoveVideo(video) => remove_video(service, &video).await,
+        Action::Abandon(video) => {
+            // Unless its owner came back to it just now.
+            let abandoned = service.videos.update(&video.short_id, |found| {
+                if *found == video {
+                    found.delete(Timestamp::now());
+                }
+                Ok::<(), std::convert::Infallible>(())
+            });
+            match abandoned.await {
+                Ok(found) if found.is_deleted() => remove_video(service, &found).await,
+                Ok(_) | Err(UpdateError::Missing) => Ok(0),
+                Err(UpdateError::Bucket(error)) => Err(error),
+                Err(UpdateError::Refused(never)) => match never {},
+            }
+        }
+        Action::RemoveSuperseded(video, ids) => {
+            let removed = remove_objects(service, prefixes(&ids)).await?;
+            let forgotten = service.videos.update(&video.short_id, |found| {
+                found.superseded.retain(|old| !ids.contains(&old.id));
+                Ok::<(), std::convert::Infallible>(())
+            });
+            match forgotten.await {
+                Ok(_) | Err(UpdateError::Missing) => Ok(removed),
+                Err(UpdateError::Bucket(error)) => Err(error),
+                Err(UpdateError::Refused(never)) => match never {},
+            }
+        }
+        Action::Enqueue(job) => service.jobs.enqueue(&job).await.map(|()| 0),
+        Action::Fail(video, reason) => {
+            match service.videos.update(&video.short_id, |found| found.fail(reason.clone())).await {
+                Ok(_) | Err(UpdateError::Missing | UpdateError::Refused(_)) => Ok(0),
+                Err(UpdateError::Bucket(error)) => Err(error),
+            }
+        }
+        Action::RemoveOrphan(id) => remove_objects(service, prefixes(&[id])).await,
+        Action::AbortUpload { key, upload_id } => service.bucket.abort_by_key(&key, &upload_id).await.map(|()| 0),
+    }
+}
+
+async fn remove_video(service: &Service, video: &Video) -> Result<u64, BucketError> {
+    if let Some(original) = video.upload.original {
+        service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await?;
+    }
+    let id = &video.short_id;
+    if let Some(job) = &video.job
+        && let Some(job) = service.jobs.get(job).await?
+    {
+        service.jobs.close(&job).await?;
+    }
+    let documents = [format!("shares/{id}"), format!("jobs/documents/{id}-")];
+    let removed = remove_objects(service, prefixes(&video.ids()).chain(documents)).await?;
+    service.videos.remove(video).await?;
+    service.video_changed(id);
+    Ok(removed)
+}
+
+async fn remove_objects(service: &Service, prefixes: impl Iterator<Item = String>) -> Result<u64, BucketError> {
+    let mut removed = 0;
+    for prefix in prefixes {
+        removed += service.bucket.remove_all(&prefix).await?;
+    }
+    Ok(removed)
+}

@@ -1,0 +1,129 @@
+//! `GET /api/videos/{short_id}/stream-info`: how a video is to be played now.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use clipset_core::{
+    id::ShortId,
+    video::{Phase, Publication, Video},
+};
+use clipset_service::{Json, PathId, Problem, Service, TokenQuery, Watcher};
+use http::{HeaderMap, header};
+use serde::Serialize;
+
+/// What a player is told. Tagged by `format`: `hls`, `progressive` or `unknown`.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "format", rename_all = "lowercase")]
+pub enum StreamInfo {
+    /// Segments, and an MP4 to fall back to where there is one.
+    Hls {
+        /// `/api/videos/{short_id}/hls/master.m3u8`.
+        manifest_url: String,
+        /// `/api/videos/{short_id}/stream`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stream_url: Option<String>,
+        /// What both kinds share.
+        #[serde(flatten)]
+        playable: Playable,
+    },
+    /// One MP4.
+    Progressive {
+        /// `/api/videos/{short_id}/stream`.
+        stream_url: String,
+        /// What both kinds share.
+        #[serde(flatten)]
+        playable: Playable,
+    },
+    /// Nothing to play yet.
+    Unknown {
+        /// Always false.
+        ready: bool,
+        /// `pending`, `processing` or `failed`.
+        processing_status: &'static str,
+        /// 0 to 1.
+        progress: f64,
+        /// Why it failed, a sentence.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+}
+
+/// What a player wants to know of anything that plays.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Playable {
+    /// Always true.
+    pub ready: bool,
+    /// Opens this video's media and nothing else, as long as signatures live.
+    pub playback_token: String,
+    /// Seconds.
+    pub duration_seconds: f64,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// `/api/videos/{short_id}/poster`, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poster_url: Option<String>,
+}
+
+/// The function's one route.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new().route("/api/videos/{short_id}/stream-info", get(stream_info)).with_state(service)
+}
+
+async fn stream_info(
+    State(service): State<Arc<Service>>,
+    PathId(short_id): PathId<ShortId>,
+    Query(token): Query<TokenQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    // Both at once: at most two reads in sequence on this path.
+    let (watcher, video) = tokio::join!(service.gate.watcher(&headers, &token, &short_id), service.video(&short_id));
+    let (watcher, video) = (watcher?, video?);
+    watcher.require_may_watch(&video)?;
+    let info = match &video.publication {
+        Some(publication) => playable(&service, &video, publication, &watcher),
+        None => waiting(&service, &video).await?,
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(info)).into_response())
+}
+
+fn playable(service: &Service, video: &Video, publication: &Publication, watcher: &Watcher) -> StreamInfo {
+    let id = &video.short_id;
+    let stream_url = format!("/api/videos/{id}/stream");
+    let expires = service.signature_end(watcher.ends());
+    let playable = Playable {
+        ready: true,
+        playback_token: service.tokens.playback(id, watcher.share(), expires),
+        duration_seconds: publication.duration_seconds,
+        width: publication.width,
+        height: publication.height,
+        poster_url: publication.poster.map(|_| format!("/api/videos/{id}/poster")),
+    };
+    match publication.hls {
+        Some(_) => StreamInfo::Hls {
+            manifest_url: format!("/api/videos/{id}/hls/master.m3u8"),
+            stream_url: publication.progressive.map(|_| stream_url),
+            playable,
+        },
+        None => StreamInfo::Progressive { stream_url, playable },
+    }
+}
+
+async fn waiting(service: &Service, video: &Video) -> Result<StreamInfo, Problem> {
+    let (processing_status, error) = match &video.phase {
+        Phase::Failed { error } => ("failed", Some(error.clone())),
+        Phase::Processing => ("processing", None),
+        _ => ("pending", None),
+    };
+    let progress = match &video.job {
+        Some(job) => service.jobs.get(job).await?.map_or(0.0, |job| job.progress),
+        None => 0.0,
+    };
+    Ok(StreamInfo::Unknown { ready: false, processing_status, progress, error })
+}

@@ -8,7 +8,7 @@ async fn main() -> anyhow::Result<()> {
     init_logs();
     let service = Service::from_env().await?;
     let handler = service_fn(async |_: LambdaEvent<serde_json::Value>| {
-        let swept = clipset_events::sweep(&service).await?;
+        let swept = Box::pin(clipset_events::sweep(&service)).await?;
         Ok::<_, lambda_runtime::Error>(swept.to_string())
     });
     lambda_runtime::run(handler).await.map_err(anyhow::Error::from_boxed)

@@ -1,0 +1,14 @@
+//! The embedded bucket, driven over HTTP with the AWS SDK and, where that is too well-behaved, by hand.
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod conditions;
+mod integrity;
+mod keys;
+mod kill;
+mod listing;
+mod multipart;
+mod objects;
+mod restart;
+mod signed;
+mod world;

@@ -1,11 +1,12 @@
 //! The connection to the bucket: endpoint, credentials, time-outs, retries, and the probe.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
     Client,
-    config::{Builder, RequestChecksumCalculation},
+    config::{Builder, Credentials, RequestChecksumCalculation},
+    error::ProvideErrorMetadata,
 };
 use uuid::Uuid;
 
@@ -22,6 +23,23 @@ pub struct BucketConfig {
     pub region: String,
     /// `UPLOAD_URL`: the address that presigned URLs lead to; the endpoint, if none.
     pub upload_url: Option<String>,
+    /// Instead of the environment's.
+    pub credentials: Option<StaticCredentials>,
+}
+
+/// An access key, for those who hold it themselves.
+#[derive(Clone)]
+pub struct StaticCredentials {
+    /// Its name.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: String,
+}
+
+impl fmt::Debug for StaticCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StaticCredentials({})", self.access_key)
+    }
 }
 
 /// A variable that is missing.
@@ -41,6 +59,7 @@ impl BucketConfig {
             endpoint: var("AWS_ENDPOINT_URL_S3"),
             region: var("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
             upload_url: var("UPLOAD_URL").or_else(|| var("PUBLIC_URL")),
+            credentials: None,
         })
     }
 }
@@ -56,6 +75,8 @@ struct Inner {
     client: Client,
     presigner: Client,
     name: String,
+    /// Writers of the listing in one process wait for each other instead of racing.
+    listing_turn: tokio::sync::Mutex<()>,
 }
 
 impl Bucket {
@@ -75,6 +96,9 @@ impl Bucket {
             .await;
         let builder = |endpoint: Option<&String>| {
             let mut builder = Builder::from(&shared);
+            if let Some(StaticCredentials { access_key, secret_key }) = &config.credentials {
+                builder = builder.credentials_provider(Credentials::new(access_key, secret_key, None, None, "given"));
+            }
             if let Some(endpoint) = endpoint {
                 builder = builder.endpoint_url(endpoint).force_path_style(true);
             }
@@ -86,7 +110,8 @@ impl Bucket {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
         let presigner = Client::from_conf(presigner);
-        Self { inner: Arc::new(Inner { client, presigner, name: config.bucket.clone() }) }
+        let (name, listing_turn) = (config.bucket.clone(), tokio::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { client, presigner, name, listing_turn }) }
     }
 
     /// Its name.
@@ -98,8 +123,24 @@ impl Bucket {
         &self.inner.client
     }
 
+    pub(crate) async fn listing_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.listing_turn.lock().await
+    }
+
     pub(crate) fn presigner(&self) -> &Client {
         &self.inner.presigner
+    }
+
+    /// Makes the bucket; one of ours that is there already is no error.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn make(&self) -> Result<(), BucketError> {
+        match self.client().create_bucket().bucket(self.name()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
+            Err(error) => Err(sdk("make", self.name(), error)),
+        }
     }
 
     /// Whether the bucket answers: one small listing.

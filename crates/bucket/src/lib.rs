@@ -20,11 +20,11 @@ mod settings;
 mod uploads;
 mod videos;
 
-pub use connection::{Bucket, BucketConfig, ConfigError};
+pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials};
 pub use documents::{Etag, Stored, Versioned};
 pub use error::{BucketError, UpdateError};
 pub use jobs::Jobs;
 pub use listing::Page;
 pub use settings::SettingsStore;
-pub use uploads::{Part, UploadError};
+pub use uploads::{Part, UploadError, Whole};
 pub use videos::{Reindexed, Videos};

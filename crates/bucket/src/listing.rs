@@ -42,8 +42,9 @@ impl Listing {
         let after = cursor.unwrap_or(FIRST_SHARD);
         let first = names.partition_point(|name| name.as_str() <= after).saturating_sub(1);
         let ends = names.iter().skip(first + 1).cloned().map(Some).chain([None]);
-        let shards = names[first.min(names.len())..].iter().zip(ends).map(|(name, end)| async move {
-            let mut shard = self.read(name).await?;
+        let begun = names.iter().skip(first).cloned();
+        let shards = begun.zip(ends).map(|(name, end)| async move {
+            let mut shard = self.read(&name).await?;
             if let Some(end) = end {
                 shard.cut(&end);
             }
@@ -66,6 +67,7 @@ impl Listing {
 
     /// Merges entries into their shards.
     pub(crate) async fn upsert(&self, mut entries: Vec<Entry>) -> Result<(), BucketError> {
+        let _turn = self.bucket.listing_turn().await;
         // An entry is written where it belongs by a listing made before; one made after the write
         // tells whether a split moved that place meanwhile.
         while !entries.is_empty() {

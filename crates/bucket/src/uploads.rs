@@ -25,6 +25,17 @@ pub struct Part {
     pub size: u64,
 }
 
+/// An object that was put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// As the store named it.
+    pub etag: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of how many parts; 1 where the store does not say.
+    pub parts: u32,
+}
+
 /// Why an upload was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
@@ -70,6 +81,25 @@ impl Bucket {
             if !more || marker.is_none() {
                 return Ok(parts);
             }
+        }
+    }
+
+    /// What became of an upload; `None` if there is no object. The number of parts stands at the
+    /// end of the etag, as S3 makes it.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn whole(&self, key: &MediaKey) -> Result<Option<Whole>, BucketError> {
+        let head = self.client().head_object().bucket(self.name()).key(key.to_string());
+        match head.send().await.map_err(|error| sdk("look up", key, error)) {
+            Ok(output) => {
+                let etag = output.e_tag().unwrap_or_default().to_owned();
+                let parts = etag.trim_matches('"').rsplit_once('-').and_then(|(_, parts)| parts.parse().ok());
+                let size = output.content_length().unwrap_or_default().max(0) as u64;
+                Ok(Some(Whole { etag, size, parts: parts.unwrap_or(1) }))
+            }
+            Err(BucketError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

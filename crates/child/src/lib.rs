@@ -7,10 +7,8 @@
 //! program by exec. For this the first line of every `main` that starts children is
 //!
 //! ```no_run
-//! fn main() {
-//!     clipset_child::enter_if_asked();
-//!     // Only now a runtime, threads, arguments.
-//! }
+//! clipset_child::enter_if_asked();
+//! // Only now a runtime, threads, arguments.
 //! ```
 //!
 //! A program that forgot the line cannot start children by accident: [`ChildSpec::spawn`] refuses.

@@ -47,11 +47,8 @@ async fn first_line(child: &mut Child) -> String {
 
 #[tokio::test]
 async fn a_child_dies_when_its_parent_is_killed() {
-    let mut parent = tokio::process::Command::new(LAUNCHER)
-        .args(["hold", "sleep", "1000"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut parent =
+        tokio::process::Command::new(LAUNCHER).args(["hold", "sleep", "1000"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
     let child: u32 = lines.next_line().await.unwrap().unwrap().parse().unwrap();
     assert!(alive(child));

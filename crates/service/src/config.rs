@@ -117,7 +117,13 @@ mod tests {
     use super::*;
 
     fn config(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let bucket = BucketConfig { bucket: "b".into(), endpoint: None, region: "us-east-1".into(), upload_url: None };
+        let bucket = BucketConfig {
+            bucket: "b".into(),
+            endpoint: None,
+            region: "us-east-1".into(),
+            upload_url: None,
+            credentials: None,
+        };
         let find = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Config::from_vars(find, bucket)
     }

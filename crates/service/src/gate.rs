@@ -123,6 +123,18 @@ impl Gate {
         }
     }
 
+    /// An account as it was a few seconds ago at most; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Problem`] 503.
+    pub async fn account(&self, username: &Username) -> Result<Option<Account>, Problem> {
+        let account = self.accounts.get_or_fetch(username.clone(), async |name: &Username| {
+            let found = self.bucket.read::<Account>(&DocumentKey::Account(name.clone())).await?;
+            Ok(found.map(|found| found.value))
+        });
+        account.await
+    }
+
     /// Counts a change of an account at once in this process.
     pub fn account_changed(&self, username: &Username) {
         self.accounts.forget(username);
@@ -131,11 +143,7 @@ impl Gate {
     /// The account has the last word. Accounts are disabled and never deleted, so a token without
     /// one was made by whoever holds the secret key (`clipset token`): its own word counts.
     async fn viewer_of(&self, username: Username, role: Role, issued: i64) -> Result<Viewer, Problem> {
-        let account = self.accounts.get_or_fetch(username.clone(), async |name: &Username| {
-            let found = self.bucket.read::<Account>(&DocumentKey::Account(name.clone())).await?;
-            Ok::<_, Problem>(found.map(|found| found.value))
-        });
-        match account.await? {
+        match self.account(&username).await? {
             None => Ok(Viewer { username, role }),
             Some(account) if !account.accepts_token_of(issued) => Err(bad_token()),
             Some(account) if account.role == Role::User => Ok(Viewer { username, role: Role::User }),

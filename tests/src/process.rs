@@ -1,0 +1,45 @@
+//! Processes that a test starts, and free ports for them.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+/// A process that ends with the test.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Process {
+    /// Starts `command`; its output is passed over unless `CLIPSET_TEST_LOGS` is set.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let output = || if std::env::var_os("CLIPSET_TEST_LOGS").is_some() { Stdio::inherit() } else { Stdio::null() };
+        let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn();
+        Self(child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}")))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that was free a moment ago. It and the one 10,000 above it, which SeaweedFS takes for its
+/// own use, are below those that the system gives to outgoing connections.
+///
+/// # Panics
+/// If there is none.
+pub fn free_port() -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let random = std::iter::repeat_with(|| rand::random_range(10_000..22_000));
+    random.take(1000).find(|port| free(*port) && free(*port + 10_000)).expect("a free port")
+}

@@ -1,0 +1,97 @@
+//! The listing: pages, splits, and mending what a kill left.
+
+use clipset_bucket::{Bucket, Videos};
+use clipset_core::{
+    Timestamp,
+    account::{Role, Viewer},
+    id::{EncodeId, ShortId},
+    key::DocumentKey,
+    listing::{FIRST_SHARD, Query},
+    video::{Upload, Video},
+};
+use clipset_tests::stores::Store;
+
+super::on_every_store!(videos_are_listed_newest_first_by_pages);
+
+fn video(number: i64) -> Video {
+    let upload = Upload { original: Some(EncodeId::random()), upload_id: "u".into(), file_name: "clip.mp4".into() };
+    let at = Timestamp::from_second(1_800_000_000 + number).unwrap();
+    Video::begin(ShortId::random(), "ada".parse().unwrap(), format!("Clip {number}"), upload, at)
+}
+
+fn everything() -> Query {
+    Query::new(Viewer { username: "root".parse().unwrap(), role: Role::Admin }, "", None)
+}
+
+async fn titles(bucket: &Bucket, limit: usize) -> Vec<String> {
+    let videos = Videos::new(bucket.clone());
+    let (mut titles, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = videos.page(&everything(), cursor.as_deref(), limit).await.unwrap();
+        assert!(page.entries.len() <= limit);
+        titles.extend(page.entries.into_iter().map(|entry| entry.title));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return titles;
+        }
+    }
+}
+
+async fn videos_are_listed_newest_first_by_pages(store: Store) {
+    let videos = Videos::new(store.bucket.clone());
+    assert_eq!(titles(&store.bucket, 3).await, Vec::<String>::new());
+    for number in [3, 1, 4, 2, 5] {
+        videos.create(&video(number)).await.unwrap();
+    }
+    let expected = ["Clip 5", "Clip 4", "Clip 3", "Clip 2", "Clip 1"];
+    for limit in [1, 2, 5, 100] {
+        assert_eq!(titles(&store.bucket, limit).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_split_while_four_processes_add_and_change_and_nothing_is_lost() {
+    let store = clipset_tests::stores::embedded().await;
+    let writers = (0..4).map(|writer| {
+        let config = store.config.clone();
+        tokio::spawn(async move {
+            // A connection of its own, as another process has.
+            let videos = Videos::new(Bucket::connect(&config).await);
+            for number in 0..70 {
+                let video = video(number * 4 + writer);
+                videos.create(&video).await.unwrap();
+                let changed = videos.update(&video.short_id, |video| {
+                    video.title = format!("{} changed", video.title);
+                    Ok::<_, ()>(())
+                });
+                changed.await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let expected: Vec<_> = (0..280).rev().map(|number| format!("Clip {number} changed")).collect();
+    assert_eq!(titles(&store.bucket, 100).await, expected);
+    assert!(store.bucket.children("catalog/shards/").await.unwrap().len() > 1, "the first shard was split");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reindex_mends_what_a_kill_between_document_and_listing_left() {
+    let store = clipset_tests::stores::embedded().await;
+    let videos = Videos::new(store.bucket.clone());
+    let (kept, ghost, unlisted) = (video(1), video(2), video(3));
+    for video in [&kept, &ghost] {
+        videos.create(video).await.unwrap();
+    }
+    store.bucket.remove(&DocumentKey::Video(ghost.short_id.clone())).await.unwrap();
+    store.bucket.create(&DocumentKey::Video(unlisted.short_id.clone()), &unlisted).await.unwrap();
+    let mended = videos.reindex(&videos.all().await.unwrap()).await.unwrap();
+    assert_eq!((mended.videos, mended.updated, mended.removed), (2, 1, 1));
+    assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 1"]);
+
+    store.bucket.put(&DocumentKey::Shard(FIRST_SHARD.into()), &"damaged").await.unwrap();
+    assert!(videos.page(&everything(), None, 10).await.is_err());
+    videos.reindex(&videos.all().await.unwrap()).await.unwrap();
+    assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 1"]);
+}

@@ -1,0 +1,9 @@
+//! What the tests of the whole system share.
+
+pub mod client;
+pub mod media;
+pub mod nginx;
+pub mod process;
+pub mod stack;
+pub mod stores;
+pub mod wait;

@@ -1,0 +1,166 @@
+//! The whole system, started as `./local/up` starts it, in a folder and on a port of its own.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use clipset_core::signing::SigningSecret;
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::{client::Client, process::Process, process::free_port, wait};
+
+/// The administrator's password.
+pub const PASSWORD: &str = "correct horse battery";
+/// The secret that media URLs are signed with.
+pub const SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// The secret that tokens are signed with.
+pub const SECRET_KEY: &str = "a test's secret key of at least 32 bytes";
+
+/// A running system; it ends with the test.
+pub struct Stack {
+    /// `http://127.0.0.1:{port}`.
+    pub url: String,
+    process: Option<Process>,
+    folder: TempDir,
+    port: u16,
+    extra: Vec<(String, String)>,
+}
+
+/// What `clipset up` tells of itself.
+#[derive(Debug, Deserialize)]
+pub struct Address {
+    /// Of the public port.
+    pub url: String,
+    /// Of each child, and of `up`.
+    pub pids: BTreeMap<String, u32>,
+}
+
+/// A program that was built with these tests.
+///
+/// # Panics
+/// If it was not built.
+pub fn program(name: &str) -> PathBuf {
+    let deps = std::env::current_exe().expect("this test's own path");
+    let folder = deps.parent().and_then(Path::parent).expect("target/debug/deps");
+    let program = folder.join(name);
+    assert!(program.is_file(), "{} is missing: cargo build --workspace --bins", program.display());
+    program
+}
+
+impl Stack {
+    /// Starts the system and waits until it answers.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with more variables.
+    ///
+    /// # Panics
+    /// If it does not answer within a minute.
+    pub async fn start_with(extra: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pages = folder.path().join("pages");
+        std::fs::create_dir(&pages).expect("a folder");
+        std::fs::write(pages.join("index.html"), "<!doctype html><title>Clipset</title>").expect("a page");
+        let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut stack = Self { url: format!("http://127.0.0.1:{port}"), process: None, folder, port, extra };
+        stack.up().await;
+        stack
+    }
+
+    /// Starts the system again on the same data.
+    ///
+    /// # Panics
+    /// If it does not answer within a minute.
+    pub async fn up(&mut self) {
+        let _ = std::fs::remove_file(self.data().join("run/address"));
+        let mut command = Command::new(program("clipset"));
+        command.arg("up").arg("--no-demo").arg("--pages").arg(self.folder.path().join("pages"));
+        command.arg("--nginx-dir").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../nginx"));
+        command.env("CLIPSET_PORT", self.port.to_string()).env("CLIPSET_DATA", self.data());
+        command.env("INITIAL_ADMIN_USERNAME", "admin").env("INITIAL_ADMIN_PASSWORD", PASSWORD);
+        command.env("SECRET_KEY", SECRET_KEY).env("HLS_SIGNING_SECRET", SIGNING_SECRET);
+        command.envs(self.extra.iter().map(|(name, value)| (name, value)));
+        self.process = Some(Process::start(&mut command));
+        wait::until("the system to answer", Duration::from_secs(60), async || {
+            self.address()?;
+            let answer = reqwest::get(format!("{}/healthz", self.url)).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Kills `up` and with it everything, as `kill -9` does, and waits until all of it is gone.
+    pub async fn kill_everything(&mut self) {
+        let pids = self.address().map(|address| address.pids).unwrap_or_default();
+        self.process = None;
+        for (name, pid) in pids {
+            let gone = async || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(());
+            wait::until(&format!("{name} to end with its parent"), Duration::from_secs(20), gone).await;
+        }
+    }
+
+    /// Kills one child: `api`, `runner`, `bucket` or `nginx`.
+    ///
+    /// # Panics
+    /// If there is no such child.
+    pub fn kill(&self, name: &str) {
+        let pids = self.address().expect("the system runs").pids;
+        let pid = pids.get(name).unwrap_or_else(|| panic!("no {name} among {pids:?}"));
+        let pid = nix::unistd::Pid::from_raw((*pid).try_into().expect("a process id"));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("it runs");
+    }
+
+    /// What `up` wrote of itself.
+    pub fn address(&self) -> Option<Address> {
+        let text = std::fs::read(self.data().join("run/address")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// `CLIPSET_DATA`.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for the test's own files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A client that is signed in as the administrator.
+    pub async fn admin(&self) -> Client {
+        Client::sign_in(&self.url, "admin", PASSWORD).await
+    }
+
+    /// The `clipset` command against this system.
+    pub fn clipset(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("clipset"));
+        command.args(arguments).env("CLIPSET_DATA", self.data()).env("CLIPSET_SERVER", &self.url);
+        command.env("CLIPSET_USERNAME", "admin").env("CLIPSET_PASSWORD", PASSWORD);
+        command.env("XDG_STATE_HOME", self.folder.path().join("state"));
+        command
+    }
+
+    /// The same command with the variables that the functions have.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn maintenance(&self, arguments: &[&str]) -> Output {
+        let output = self.clipset(arguments).output().expect("clipset runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+}
+
+/// `uri` signed by the tests' secret until `expires`.
+///
+/// # Panics
+/// Never: the secret is well-formed.
+pub fn sign(uri: &str, expires: u64) -> String {
+    SigningSecret::parse("HLS_SIGNING_SECRET", SIGNING_SECRET).expect("a secret").signed_url(uri, expires)
+}

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Licences that ask for no more than to be named.
-const LICENCES: [&str; 12] = [
+const LICENCES: [&str; 13] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -18,6 +18,7 @@ const LICENCES: [&str; 12] = [
     "MIT",
     "OpenSSL",
     "Unicode-3.0",
+    "Unlicense",
     "Zlib",
 ];
 

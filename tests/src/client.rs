@@ -1,6 +1,9 @@
 //! A client of the HTTP API, as far as tests ask.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -62,10 +65,15 @@ impl Client {
     }
 
     /// Uploads a file over the endpoints that browsers use; gives its short id.
+    pub async fn upload(&self, file: &Path, title: &str) -> String {
+        self.upload_timed(file, title).await.0
+    }
+
+    /// The same; also tells when the last byte had arrived.
     ///
     /// # Panics
     /// If anything is refused.
-    pub async fn upload(&self, file: &Path, title: &str) -> String {
+    pub async fn upload_timed(&self, file: &Path, title: &str) -> (String, Instant) {
         let content = std::fs::read(file).expect("the file");
         let create = json!({"filename": "clip.mp4", "type": "video/mp4",
             "metadata": {"title": title, "size": content.len().to_string()}});
@@ -82,17 +90,32 @@ impl Client {
             let etag = answer.headers()["etag"].to_str().expect("text");
             parts.push(json!({"PartNumber": number, "ETag": etag}));
         }
+        let last_byte = Instant::now();
         let complete = self.post(&format!("/api/s3/multipart/{id}/complete?key={key}"), json!({"parts": parts})).await;
-        complete["short_id"].as_str().expect("a short id").to_owned()
+        (complete["short_id"].as_str().expect("a short id").to_owned(), last_byte)
     }
 
-    /// What stream-info says, once it satisfies `wanted`.
+    /// Deletes a video.
     ///
     /// # Panics
-    /// After two minutes, or if the video failed.
+    /// If the server refuses.
+    pub async fn delete(&self, short_id: &str) {
+        let answer = self.request(Method::DELETE, &format!("/api/videos/{short_id}")).send().await;
+        assert!(answer.expect("an answer").status().is_success());
+    }
+
+    /// What stream-info says, once it satisfies `wanted`, within two minutes.
     pub async fn stream_info(&self, short_id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.stream_info_within(short_id, 120, wanted).await
+    }
+
+    /// The same, within `seconds`.
+    ///
+    /// # Panics
+    /// After that time, or if the video failed.
+    pub async fn stream_info_within(&self, short_id: &str, seconds: u64, wanted: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/api/videos/{short_id}/stream-info");
-        wait::until("the stream", Duration::from_secs(120), async || {
+        wait::until("the stream", Duration::from_secs(seconds), async || {
             let answer = self.request(Method::GET, &path).send().await.ok()?;
             let info: Value = answer.json().await.ok()?;
             assert_ne!(info["processing_status"], "failed", "{info}");

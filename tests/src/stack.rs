@@ -151,7 +151,9 @@ impl Stack {
     /// # Panics
     /// If it fails.
     pub fn maintenance(&self, arguments: &[&str]) -> Output {
-        let output = self.clipset(arguments).output().expect("clipset runs");
+        let mut command = self.clipset(arguments);
+        command.env("SECRET_KEY", SECRET_KEY).env("HLS_SIGNING_SECRET", SIGNING_SECRET);
+        let output = command.output().expect("clipset runs");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output
     }

@@ -16,4 +16,3 @@ mod ranges;
 mod secrets;
 mod table;
 mod template;
-mod throughput;

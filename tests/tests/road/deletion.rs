@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clipset_tests::{client::uris, media::COPYABLE, stack::Stack, wait};
-use reqwest::Method;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_clip_stops_within_ten_seconds_and_a_sweep_leaves_nothing_of_it() {
@@ -18,8 +17,7 @@ async fn a_deleted_clip_stops_within_ten_seconds_and_a_sweep_leaves_nothing_of_i
     for url in &segments {
         assert_eq!(client.status(url).await, 200, "in the cache now");
     }
-    let deleted = client.request(Method::DELETE, &format!("/api/videos/{short_id}")).send().await.unwrap();
-    assert!(deleted.status().is_success(), "{}", deleted.status());
+    client.delete(&short_id).await;
     wait::until("the signed URLs to stop", Duration::from_secs(10), async || {
         for url in &segments {
             if !matches!(client.status(url).await, 404 | 410) {

@@ -10,8 +10,8 @@ use clipset_tests::{
 };
 use serde_json::Value;
 
-/// Needs encoding, which takes some seconds.
-const LONG: Clip = Clip { seconds: 30, width: 1280, height: 720, keyframes_every: 250 };
+/// Needs encoding, which takes some seconds; too small for a ladder.
+const LONG: Clip = Clip { seconds: 60, width: 640, height: 360, keyframes_every: 250 };
 
 async fn plays_to_the_end(stack: &Stack, client: &Client, short_id: &str) {
     client.ready(short_id).await;

@@ -1,0 +1,119 @@
+//! Signing in, who one is, and one's own password.
+
+use axum::{extract::State, response::Response};
+use clipset_core::{
+    Timestamp,
+    account::{Account, Role},
+    id::Username,
+    key::DocumentKey,
+};
+use clipset_service::{Json, Problem};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    passwords::{Turn, require_good},
+    session,
+    throttle::Attempt,
+    users::change_account,
+};
+use crate::{
+    App,
+    address::require_same_origin,
+    extract::{ClientAddress, Member},
+};
+
+#[derive(Deserialize)]
+pub(crate) struct Credentials {
+    username: String,
+    password: String,
+}
+
+/// `POST /api/auth/login`. The turn is held from the look at past failures until this one is
+/// counted, so that attempts at once are attempts one after the other.
+pub(crate) async fn login(
+    State(service): App,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    Json(given): Json<Credentials>,
+) -> Result<Response, Problem> {
+    // Or another site could sign its visitor in as someone else.
+    require_same_origin(&headers, &service.config.public_url)?;
+    let username = given.username.trim().parse::<Username>().ok();
+    let turn = Turn::take().await?;
+    let attempt = Attempt::begin(&service.bucket, username.as_ref(), address).await?;
+    let account = match &username {
+        Some(name) => service.bucket.read::<Account>(&DocumentKey::Account(name.clone())).await?,
+        None => None,
+    };
+    let account = account.map(|found| found.value);
+    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    let (turn, good) = turn.verify(given.password, hash).await?;
+    let Some(account) = account.filter(|_| good) else {
+        attempt.failed().await?;
+        return Err(Problem::unauthorized("The username or the password is wrong."));
+    };
+    attempt.succeeded().await?;
+    drop(turn);
+    if account.disabled {
+        return Err(Problem::forbidden("This account is disabled: ask an administrator."));
+    }
+    session::start(&service, &account, Timestamp::now()).await
+}
+
+#[derive(Serialize)]
+pub(crate) struct Me {
+    username: Username,
+    role: Role,
+}
+
+/// `GET /api/auth/me`.
+pub(crate) async fn me(Member(viewer): Member) -> Json<Me> {
+    Json(Me { username: viewer.username, role: viewer.role })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    current_password: String,
+    new_password: String,
+}
+
+/// `POST /api/auth/password`: ends every other device; the answer is this one's new pair.
+pub(crate) async fn change_password(
+    State(service): App,
+    Member(viewer): Member,
+    ClientAddress(address): ClientAddress,
+    Json(given): Json<PasswordChange>,
+) -> Result<Response, Problem> {
+    require_good(&given.new_password)?;
+    let turn = Turn::take().await?;
+    let attempt = Attempt::begin(&service.bucket, Some(&viewer.username), address).await?;
+    let account = service.bucket.read::<Account>(&DocumentKey::Account(viewer.username.clone())).await?;
+    let account = account.ok_or_else(|| Problem::conflict("This token has no account, so there is no password."))?;
+    let known = account.value.password_hash;
+    let (turn, good) = turn.verify(given.current_password, Some(known.clone())).await?;
+    if !good {
+        attempt.failed().await?;
+        return Err(Problem::forbidden("The present password is wrong."));
+    }
+    attempt.succeeded().await?;
+    let (turn, hash) = turn.hash(given.new_password).await?;
+    drop(turn);
+    let account = change_account(&service, &viewer.username, |account| {
+        if account.password_hash != known {
+            return Err(Problem::conflict("The password was changed meanwhile: sign in again."));
+        }
+        account.password_hash.clone_from(&hash);
+        account.tokens_not_before = cut_off(Timestamp::now());
+        Ok(())
+    });
+    let account = account.await?;
+    session::end_all(&service, &account.username).await;
+    session::start(&service, &account, Timestamp::now()).await
+}
+
+/// The next whole second: tokens count in seconds, and those of this second are refused too.
+pub(crate) fn cut_off(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second() + 1).unwrap_or(now)
+}

@@ -1,0 +1,37 @@
+//! Accounts: signing in and out, invitations, members, and the first administrator.
+
+mod invitations;
+mod login;
+mod open;
+mod passwords;
+mod refresh;
+mod register;
+mod session;
+mod throttle;
+mod users;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{delete, get, patch, post},
+};
+use clipset_service::Service;
+
+pub use open::{AccountError, add_user, ensure_first_admin};
+pub(crate) use passwords::Turn;
+pub(crate) use session::member_by_cookie;
+
+pub(crate) fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/api/auth/login", post(login::login))
+        .route("/api/auth/refresh", post(refresh::refresh))
+        .route("/api/auth/logout", post(refresh::logout))
+        .route("/api/auth/me", get(login::me))
+        .route("/api/auth/password", post(login::change_password))
+        .route("/api/auth/register", post(register::register))
+        .route("/api/invitations", get(invitations::list).post(invitations::invite))
+        .route("/api/invitations/{id}", delete(invitations::withdraw))
+        .route("/api/users", get(users::list))
+        .route("/api/users/{username}", patch(users::change))
+}

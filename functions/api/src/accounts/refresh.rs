@@ -1,0 +1,79 @@
+//! Staying signed in, and signing out.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use clipset_bucket::UpdateError;
+use clipset_core::{
+    Timestamp,
+    account::{Account, Presented, Session},
+    key::DocumentKey,
+};
+use clipset_service::{Problem, Service};
+use http::{HeaderMap, StatusCode};
+
+use super::session::{self, RefreshToken};
+use crate::{App, NO_STORE, address::require_same_origin};
+
+/// `POST /api/auth/refresh`: a new pair for the cookie, whose token counts once.
+pub(crate) async fn refresh(State(service): App, headers: HeaderMap) -> Result<Response, Problem> {
+    let token = session::presented(&service, &headers)?;
+    match renew(&service, &token).await {
+        Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
+            let mut response = problem.into_response();
+            session::set_cookie(&mut response, &service, "");
+            Ok(response)
+        }
+        answer => answer,
+    }
+}
+
+/// `POST /api/auth/logout`: ends this device; without a session it is ended already.
+pub(crate) async fn logout(State(service): App, headers: HeaderMap) -> Result<Response, Problem> {
+    require_same_origin(&headers, &service.config.public_url)?;
+    if let Ok(token) = session::presented(&service, &headers)
+        && let Some(found) = service.bucket.read::<Session>(&token.key()).await?
+        && found.value.judge(&token.hash(), Timestamp::now()) != Presented::Invalid
+    {
+        service.bucket.remove(&token.key()).await?;
+    }
+    let mut response = (StatusCode::NO_CONTENT, NO_STORE).into_response();
+    session::set_cookie(&mut response, &service, "");
+    Ok(response)
+}
+
+async fn renew(service: &Service, token: &RefreshToken) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let account = service.bucket.read::<Account>(&DocumentKey::Account(token.username.clone())).await?;
+    let account = account.ok_or_else(session::signed_out)?.value;
+    let next = token.next(&service.config.secret_key);
+    let mut presented = Presented::Invalid;
+    let key = token.key();
+    let renewed = service.bucket.update(&key, |held: &mut Session| {
+        presented = if session::covers(&account, held) { held.judge(&token.hash(), now) } else { Presented::Invalid };
+        match presented {
+            Presented::Current => held.rotate(next.hash(), now),
+            // Another tab has put the successor in its place already.
+            Presented::JustReplaced => {}
+            Presented::Reused | Presented::Invalid => return Err(session::signed_out()),
+        }
+        Ok(())
+    });
+    match renewed.await {
+        Ok(held) => {
+            // Not the successor only where the secret key was changed in between.
+            let next = Some(&next).filter(|next| held.value.token_hash == next.hash());
+            Ok(session::pair(service, &account, next, now))
+        }
+        Err(UpdateError::Bucket(error)) => Err(error.into()),
+        Err(UpdateError::Missing) => Err(session::signed_out()),
+        Err(UpdateError::Refused(problem)) => {
+            if presented == Presented::Reused {
+                tracing::warn!(username = %token.username, "an old refresh token was used again: its session is ended");
+            }
+            service.bucket.remove(&key).await?;
+            Err(problem)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The members, as administrators see and change them.
+
+use axum::{extract::State, response::IntoResponse};
+use clipset_bucket::BucketError;
+use clipset_core::{
+    Timestamp,
+    account::{Account, Role},
+    id::Username,
+    key::DocumentKey,
+};
+use clipset_service::{Json, PathId, Problem, Service};
+use serde::{Deserialize, Serialize};
+
+use super::{invitations::reset_link, login::cut_off, session};
+use crate::{App, NO_STORE, documents::read_all, extract::Admin};
+
+/// A member as administrators see them.
+#[derive(Serialize)]
+pub(crate) struct UserView {
+    username: Username,
+    role: Role,
+    disabled: bool,
+    created_at: Timestamp,
+}
+
+impl From<Account> for UserView {
+    fn from(account: Account) -> Self {
+        let Account { username, role, disabled, created_at, .. } = account;
+        Self { username, role, disabled, created_at }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Users {
+    users: Vec<UserView>,
+}
+
+/// `GET /api/users`: in the order of their names.
+pub(crate) async fn list(State(service): App, _: Admin) -> Result<Json<Users>, Problem> {
+    let mut users: Vec<_> = accounts(&service).await?.into_iter().map(UserView::from).collect();
+    users.sort_by(|one, other| one.username.cmp(&other.username));
+    Ok(Json(Users { users }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    #[serde(default)]
+    role: Option<Role>,
+    #[serde(default)]
+    disabled: Option<bool>,
+    #[serde(default)]
+    reset_password: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Changed {
+    #[serde(flatten)]
+    user: UserView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_expires_at: Option<Timestamp>,
+}
+
+/// `PATCH /api/users/{username}`.
+pub(crate) async fn change(
+    State(service): App,
+    Admin(admin): Admin,
+    PathId(username): PathId<Username>,
+    Json(given): Json<Change>,
+) -> Result<impl IntoResponse, Problem> {
+    let before = service.bucket.read::<Account>(&DocumentKey::Account(username.clone())).await?;
+    let before = before.ok_or_else(no_such_user)?.value;
+    let takes_power = |account: &Account| {
+        is_active_admin(account) && (given.role == Some(Role::User) || given.disabled == Some(true))
+    };
+    if takes_power(&before) && !others_administer(&service, &username).await? {
+        return Err(last_admin());
+    }
+    let mut ended = false;
+    let account = change_account(&service, &username, |account| {
+        let was = (account.role, account.disabled);
+        account.role = given.role.unwrap_or(account.role);
+        account.disabled = given.disabled.unwrap_or(account.disabled);
+        ended = account.role != was.0 || (account.disabled && !was.1);
+        if ended {
+            account.tokens_not_before = cut_off(Timestamp::now());
+        }
+        Ok(())
+    });
+    let account = account.await?;
+    // Two administrators may have demoted each other at the same time: then both take it back.
+    if takes_power(&before) && !is_active_admin(&account) && !others_administer(&service, &username).await? {
+        change_account(&service, &username, |account| {
+            (account.role, account.disabled) = (before.role, before.disabled);
+            Ok(())
+        })
+        .await?;
+        return Err(last_admin());
+    }
+    if ended {
+        session::end_all(&service, &username).await;
+    }
+    let reset = match given.reset_password {
+        true => Some(reset_link(&service, admin.username, username, account.role).await?),
+        false => None,
+    };
+    let (reset_url, reset_expires_at) = reset.unzip();
+    Ok((NO_STORE, Json(Changed { user: account.into(), reset_url, reset_expires_at })))
+}
+
+/// Changes an account, and counts the change at once in this process.
+///
+/// # Errors
+/// What `change` refused; [`Problem`] 404, 503.
+pub(crate) async fn change_account(
+    service: &Service,
+    username: &Username,
+    change: impl FnMut(&mut Account) -> Result<(), Problem>,
+) -> Result<Account, Problem> {
+    let changed = service.bucket.update(&DocumentKey::Account(username.clone()), change).await?;
+    service.gate.account_changed(username);
+    Ok(changed.value)
+}
+
+async fn accounts(service: &Service) -> Result<Vec<Account>, BucketError> {
+    let names = service.bucket.children("accounts/users/").await?;
+    let names = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<Username>().ok());
+    read_all(&service.bucket, names.map(DocumentKey::Account).collect()).await
+}
+
+async fn others_administer(service: &Service, but: &Username) -> Result<bool, BucketError> {
+    Ok(accounts(service).await?.iter().any(|account| account.username != *but && is_active_admin(account)))
+}
+
+fn is_active_admin(account: &Account) -> bool {
+    account.role == Role::Admin && !account.disabled
+}
+
+fn last_admin() -> Problem {
+    Problem::conflict("This is the last active administrator: make another one first.")
+}
+
+fn no_such_user() -> Problem {
+    Problem::not_found("There is no such user.")
+}

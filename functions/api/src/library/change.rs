@@ -1,0 +1,187 @@
+//! Changing, deleting and retrying a video.
+
+use std::path::Path;
+
+use axum::extract::State;
+use clipset_core::{
+    Timestamp,
+    id::{EncodeId, JobId, ShortId},
+    key::MediaKey,
+    listing::Entry,
+    video::{Phase, Publication, Video, VideoError, Visibility},
+};
+use clipset_service::{Json, PathId, Problem, Service};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{first_job, require_manager, view::VideoView};
+use crate::{App, extract::Member};
+
+const LONGEST_TITLE: usize = 200;
+const LONGEST_DESCRIPTION: usize = 2000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    visibility: Option<Visibility>,
+}
+
+/// `PATCH /api/videos/{short_id}`.
+pub(crate) async fn change(
+    State(service): App,
+    Member(viewer): Member,
+    PathId(short_id): PathId<ShortId>,
+    Json(given): Json<Change>,
+) -> Result<Json<VideoView>, Problem> {
+    require_manager(&viewer, &service.video(&short_id).await?)?;
+    let title = given.title.as_deref().map(clean_title).transpose()?;
+    let description = given.description.as_deref().map(clean_description).transpose()?;
+    let video = update(&service, &short_id, |video| {
+        require_manager(&viewer, video)?;
+        if let Some(title) = &title {
+            video.title.clone_from(title);
+        }
+        if let Some(description) = &description {
+            video.description.clone_from(description);
+        }
+        video.visibility = given.visibility.unwrap_or(video.visibility);
+        Ok(())
+    });
+    let video = video.await?;
+    let progress = super::progress(&service, &video.phase, video.job.as_ref()).await?;
+    Ok(Json(VideoView::new(Entry::from(&video), &viewer, progress)))
+}
+
+/// `DELETE /api/videos/{short_id}`: at once for everybody; a sweep removes the objects.
+pub(crate) async fn delete(
+    State(service): App,
+    Member(viewer): Member,
+    PathId(short_id): PathId<ShortId>,
+) -> Result<StatusCode, Problem> {
+    require_manager(&viewer, &service.video(&short_id).await?)?;
+    let mut was_uploading = false;
+    let video = update(&service, &short_id, |video| {
+        require_manager(&viewer, video)?;
+        was_uploading = video.phase == Phase::Uploading;
+        video.delete(Timestamp::now());
+        Ok(())
+    });
+    let video = video.await?;
+    if let Some(folder) = &service.config.tombstones {
+        bury(folder, &video).await;
+    }
+    if was_uploading
+        && let Some(original) = video.upload.original
+        && let Err(error) = service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await
+    {
+        tracing::warn!(%short_id, %error, "the upload of a deleted video was left to the sweep");
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/videos/{short_id}/retry`.
+pub(crate) async fn retry(
+    State(service): App,
+    Member(viewer): Member,
+    PathId(short_id): PathId<ShortId>,
+) -> Result<(StatusCode, Json<VideoView>), Problem> {
+    let before = service.video(&short_id).await?;
+    require_manager(&viewer, &before)?;
+    if before.upload.original.is_none() {
+        return Err(Problem::conflict("The original is not there any more: upload the clip again."));
+    }
+    let job = first_job(&short_id, before.job.as_ref().map_or(0, number) + 1)?;
+    let video = update(&service, &short_id, |video| {
+        require_manager(&viewer, video)?;
+        if video.job != before.job {
+            return Err(VideoError::WrongPhase { phase: "being tried again", change: "retried" }.into());
+        }
+        Ok(video.retry(job.id.clone())?)
+    });
+    let video = video.await?;
+    // Killed before this, the sweep enqueues it.
+    service.jobs.enqueue(&job).await?;
+    Ok((StatusCode::ACCEPTED, Json(VideoView::new(Entry::from(&video), &viewer, 0.0))))
+}
+
+/// The number in a job's id.
+fn number(job: &JobId) -> u32 {
+    job.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// Changes a video, and counts the change at once in this process.
+async fn update(
+    service: &Service,
+    short_id: &ShortId,
+    change: impl FnMut(&mut Video) -> Result<(), Problem>,
+) -> Result<Video, Problem> {
+    let changed = service.videos.update(short_id, change).await;
+    service.video_changed(short_id);
+    changed.map_err(|error| match error {
+        clipset_bucket::UpdateError::Missing => Problem::no_such_video(),
+        error => error.into(),
+    })
+}
+
+/// Leaves an empty file for each encode where nginx looks before it answers from its cache. What
+/// fails here, the keeper of that folder makes up for.
+async fn bury(folder: &Path, video: &Video) {
+    let published = video.publication.iter().flat_map(Publication::ids);
+    let ids: Vec<EncodeId> = published.chain(video.superseded.iter().map(|old| old.id)).collect();
+    let mut outcome = tokio::fs::create_dir_all(folder).await;
+    for id in ids {
+        outcome = outcome.and(tokio::fs::File::create(folder.join(id.to_string())).await.map(drop));
+    }
+    if let Err(error) = outcome {
+        tracing::warn!(short_id = %video.short_id, %error, "a tombstone could not be written");
+    }
+}
+
+/// A title: 1 to 200 characters without control characters, trimmed.
+///
+/// # Errors
+/// [`Problem`] 422.
+pub(crate) fn clean_title(text: &str) -> Result<String, Problem> {
+    let title = text.trim();
+    if (1..=LONGEST_TITLE).contains(&title.chars().count()) && !title.chars().any(char::is_control) {
+        Ok(title.to_owned())
+    } else {
+        Err(Problem::invalid(format!("A title has 1 to {LONGEST_TITLE} characters on one line.")))
+    }
+}
+
+/// The listing carries it, hence the bound.
+fn clean_description(text: &str) -> Result<String, Problem> {
+    let text = text.trim().replace("\r\n", "\n");
+    let odd = text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+    if text.chars().count() <= LONGEST_DESCRIPTION && !odd {
+        Ok(text)
+    } else {
+        Err(Problem::invalid(format!("A description has at most {LONGEST_DESCRIPTION} characters of text.")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_trimmed_and_stay_on_one_line() {
+        assert_eq!(clean_title("  The lake ").ok().as_deref(), Some("The lake"));
+        for bad in ["", "   ", "a\nb", "a\u{7}b", &"x".repeat(201)] {
+            assert!(clean_title(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn descriptions_may_have_lines() {
+        assert_eq!(clean_description("one\r\ntwo\n").ok().as_deref(), Some("one\ntwo"));
+        assert!(clean_description("a\u{0}b").is_err());
+        assert!(clean_description(&"x".repeat(2001)).is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! Reading the library: a page of it, and one video.
+
+use axum::extract::State;
+use clipset_core::{
+    id::{ShortId, Username},
+    listing::{Entry, Query},
+};
+use clipset_service::{Json, PathId, Problem};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    require_known,
+    view::{VideoView, progress},
+};
+use crate::{
+    App,
+    extract::{Member, Params},
+};
+
+const PAGE: usize = 24;
+const LARGEST_PAGE: usize = 100;
+const LONGEST_SEARCH: usize = 200;
+const PARALLEL_READS: usize = 8;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    limit: Option<usize>,
+    cursor: Option<String>,
+    #[serde(default)]
+    q: String,
+    owner: Option<Username>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct VideoPage {
+    videos: Vec<VideoView>,
+    next_cursor: Option<String>,
+}
+
+/// `GET /api/videos`: newest first.
+pub(crate) async fn list(
+    State(service): App,
+    Member(viewer): Member,
+    Params(asked): Params<Asked>,
+) -> Result<Json<VideoPage>, Problem> {
+    let limit = asked.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(Problem::invalid(format!("The limit must be from 1 to {LARGEST_PAGE}.")));
+    }
+    let cursor = asked.cursor.as_deref().filter(|cursor| !cursor.is_empty());
+    if cursor.is_some_and(|cursor| !is_cursor(cursor)) {
+        return Err(Problem::invalid("The cursor is not one that a page gave: begin without one."));
+    }
+    if asked.q.chars().count() > LONGEST_SEARCH {
+        return Err(Problem::invalid(format!("Search for at most {LONGEST_SEARCH} characters.")));
+    }
+    let query = Query::new(viewer.clone(), &asked.q, asked.owner);
+    let page = service.videos.page(&query, cursor, limit).await?;
+    let views = page.entries.into_iter().map(|entry| {
+        let (service, viewer) = (&service, &viewer);
+        async move {
+            let progress = progress(service, &entry.phase, entry.job.as_ref()).await?;
+            Ok::<_, Problem>(VideoView::new(entry, viewer, progress))
+        }
+    });
+    let videos = stream::iter(views).buffered(PARALLEL_READS).try_collect().await?;
+    Ok(Json(VideoPage { videos, next_cursor: page.next_cursor }))
+}
+
+/// One video with what only its page needs.
+#[derive(Serialize)]
+pub(crate) struct VideoDetails {
+    #[serde(flatten)]
+    video: VideoView,
+    has_storyboard: bool,
+    has_original: bool,
+    /// What was decided on the way and why; for those who may change it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+/// `GET /api/videos/{short_id}`.
+pub(crate) async fn one(
+    State(service): App,
+    Member(viewer): Member,
+    PathId(short_id): PathId<ShortId>,
+) -> Result<Json<VideoDetails>, Problem> {
+    let video = service.video(&short_id).await?;
+    require_known(&viewer, &video)?;
+    let manages = viewer.may_manage(&video.owner);
+    let notes = match &video.job {
+        Some(job) if manages => service.jobs.get(job).await?.map(|job| job.notes).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Ok(Json(VideoDetails {
+        has_storyboard: video.publication.as_ref().is_some_and(|publication| publication.storyboard.is_some()),
+        has_original: manages && video.size_bytes.is_some() && video.upload.original.is_some(),
+        notes,
+        video: {
+            let progress = progress(&service, &video.phase, video.job.as_ref()).await?;
+            VideoView::new(Entry::from(&video), &viewer, progress)
+        },
+    }))
+}
+
+/// As `order_key` makes them; clients need not know.
+fn is_cursor(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(order, id)| {
+        order.len() == 20 && order.bytes().all(|b| b.is_ascii_digit()) && id.parse::<ShortId>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clipset_core::{Timestamp, listing::order_key};
+
+    use super::*;
+
+    #[test]
+    fn a_page_gives_cursors_that_are_taken_again() {
+        assert!(is_cursor(&order_key(Timestamp::now(), &ShortId::random())));
+        for bad in ["0", "abc", "00000000000000000000-", "../x-aB3dE6gH9j"] {
+            assert!(!is_cursor(bad), "{bad}");
+        }
+    }
+}

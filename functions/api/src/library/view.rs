@@ -1,0 +1,83 @@
+//! A video as the API shows it (contract, section 2).
+
+use clipset_core::{
+    Timestamp,
+    account::Viewer,
+    id::{JobId, ShortId, Username},
+    listing::{Entry, Published},
+    video::{Phase, Visibility},
+};
+use clipset_service::{Problem, Service};
+use serde::Serialize;
+
+/// One video, for one viewer.
+#[derive(Serialize)]
+pub(crate) struct VideoView {
+    short_id: ShortId,
+    title: String,
+    description: String,
+    owner: Username,
+    visibility: Visibility,
+    created_at: Timestamp,
+    duration_seconds: Option<f64>,
+    size_bytes: Option<u64>,
+    width: Option<u32>,
+    height: Option<u32>,
+    format: &'static str,
+    processing_status: &'static str,
+    progress: f64,
+    error: Option<String>,
+    has_poster: bool,
+    can_manage: bool,
+}
+
+impl VideoView {
+    /// What the listing knows, and how far the work on it is.
+    pub(crate) fn new(entry: Entry, viewer: &Viewer, progress: f64) -> Self {
+        let published = entry.published.as_ref();
+        Self {
+            duration_seconds: published.map(|published| published.duration_seconds),
+            width: published.map(|published| published.width),
+            height: published.map(|published| published.height),
+            format: format_name(published),
+            has_poster: published.is_some_and(|published| published.poster),
+            processing_status: entry.phase.name(),
+            can_manage: viewer.may_manage(&entry.owner),
+            error: match entry.phase {
+                Phase::Failed { error } => Some(error),
+                _ => None,
+            },
+            progress,
+            short_id: entry.short_id,
+            title: entry.title,
+            description: entry.description,
+            owner: entry.owner,
+            visibility: entry.visibility,
+            created_at: entry.created_at,
+            size_bytes: entry.size_bytes,
+        }
+    }
+}
+
+/// `hls`, `progressive`, or `unknown` until one exists.
+pub(crate) fn format_name(published: Option<&Published>) -> &'static str {
+    match published {
+        Some(published) if published.hls => "hls",
+        Some(_) => "progressive",
+        None => "unknown",
+    }
+}
+
+/// How far the work on a video is, 0 to 1. Asks for the job's document only while there is work.
+///
+/// # Errors
+/// [`Problem`] 503.
+pub(crate) async fn progress(service: &Service, phase: &Phase, job: Option<&JobId>) -> Result<f64, Problem> {
+    match (phase, job) {
+        (Phase::Completed, _) => Ok(1.0),
+        (Phase::Pending | Phase::Processing, Some(job)) => {
+            Ok(service.jobs.get(job).await?.map_or(0.0, |job| job.progress))
+        }
+        _ => Ok(0.0),
+    }
+}

@@ -1,0 +1,179 @@
+//! The settings, and what runners measured.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use clipset_bucket::{BucketError, UpdateError, Versioned};
+use clipset_core::{
+    Timestamp,
+    account::Viewer,
+    encoders::EncoderReport,
+    key::DocumentKey,
+    settings::{FieldErrors, SettingsDocument},
+};
+use clipset_service::{Json, Problem, Service};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{App, extract::Admin};
+
+/// The version of the defaults, before anything was ever set.
+const NO_VERSION: &str = "\"0\"";
+
+pub(crate) fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/api/config", get(show).patch(change))
+        .route("/api/config/encoders", get(encoders))
+        .route("/api/config/hls-migration-status", get(migration_status))
+}
+
+/// `GET /api/config`.
+async fn show(State(service): App, _: Admin) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, service.settings.document().await?))
+}
+
+/// `PATCH /api/config`: over the version of `If-Match`, or over the newest.
+async fn change(
+    State(service): App,
+    Admin(admin): Admin,
+    headers: HeaderMap,
+    Json(patch): Json<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    let gpu_error = gpu_error(&service, &patch).await?;
+    let apply = |before: Option<SettingsDocument>| apply(before, &patch, gpu_error.as_deref(), &admin);
+    let wanted = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
+    let Some(wanted) = wanted.filter(|wanted| wanted.trim() != "*") else {
+        let changed = service.bucket.upsert(&DocumentKey::Settings, |found: Option<SettingsDocument>| {
+            apply(found).map_err(UpdateError::Refused)
+        });
+        return Ok(answer(StatusCode::OK, Some(changed.await?)));
+    };
+    let held = service.settings.document().await?;
+    let version = held.as_ref().map_or(NO_VERSION, |held| &held.etag.0);
+    // A proxy that compresses marks the tag as weak; the document is the same.
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    if !wanted.split(',').any(|tag| strong(tag) == version) {
+        return Ok(answer(StatusCode::PRECONDITION_FAILED, held));
+    }
+    let (before, etag) = held.map(|held| (held.value, held.etag)).unzip();
+    let value = apply(before)?;
+    let written = match &etag {
+        Some(etag) => service.bucket.replace(&DocumentKey::Settings, &value, etag).await,
+        None => service.bucket.create(&DocumentKey::Settings, &value).await,
+    };
+    match written {
+        Ok(etag) => Ok(answer(StatusCode::OK, Some(Versioned { value, etag }))),
+        Err(BucketError::Conflict { .. }) => {
+            Ok(answer(StatusCode::PRECONDITION_FAILED, service.settings.document().await?))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn apply(
+    before: Option<SettingsDocument>,
+    patch: &Map<String, Value>,
+    gpu_error: Option<&str>,
+    admin: &Viewer,
+) -> Result<SettingsDocument, Problem> {
+    let before = before.unwrap_or_default();
+    let patched = before.settings.patched(patch);
+    let mut errors = patched.as_ref().err().cloned().unwrap_or_default();
+    if let Some(error) = gpu_error {
+        errors.entry("use_gpu_transcoding".to_owned()).or_insert_with(|| error.to_owned());
+    }
+    match patched {
+        Ok(settings) if errors.is_empty() => {
+            if settings == before.settings {
+                return Ok(before);
+            }
+            let (updated_by, updated_at) = (Some(admin.username.clone()), Some(Timestamp::now()));
+            Ok(SettingsDocument { settings, updated_by, updated_at })
+        }
+        _ => Err(refused(&errors)),
+    }
+}
+
+fn refused(errors: &FieldErrors) -> Problem {
+    let fields: Vec<_> = errors.keys().map(String::as_str).collect();
+    let messages: Map<_, _> = errors.iter().map(|(field, message)| (field.clone(), message.clone().into())).collect();
+    Problem::invalid(format!("Nothing was changed; correct these settings: {}.", fields.join(", ")))
+        .with("errors", messages)
+}
+
+/// GPU transcoding cannot be switched on where no runner has encoded a frame with NVENC.
+async fn gpu_error(service: &Service, patch: &Map<String, Value>) -> Result<Option<String>, Problem> {
+    if patch.get("use_gpu_transcoding") != Some(&Value::Bool(true)) {
+        return Ok(None);
+    }
+    let available = reports(service).await?.iter().any(|report| report.gpu_available);
+    Ok((!available).then(|| "no transcode runner has a GPU that encoded a test frame".to_owned()))
+}
+
+fn answer(status: StatusCode, found: Option<Versioned<SettingsDocument>>) -> Response {
+    let (document, etag) = match found {
+        Some(found) => (found.value, found.etag.0),
+        None => (SettingsDocument::default(), NO_VERSION.to_owned()),
+    };
+    let mut response = (status, axum::Json(document)).into_response();
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// What the runners can do together.
+#[derive(Serialize)]
+struct Encoders {
+    gpu_available: bool,
+    gpu_name: Option<String>,
+    encoders: BTreeSet<String>,
+}
+
+/// `GET /api/config/encoders`.
+async fn encoders(State(service): App, _: Admin) -> Result<Json<Encoders>, Problem> {
+    let reports = reports(&service).await?;
+    Ok(Json(Encoders {
+        gpu_available: reports.iter().any(|report| report.gpu_available),
+        gpu_name: reports.iter().filter(|report| report.gpu_available).find_map(|report| report.gpu_name.clone()),
+        encoders: reports.into_iter().flat_map(|report| report.encoders).collect(),
+    }))
+}
+
+/// The runners' reports, the newest first.
+async fn reports(service: &Service) -> Result<Vec<EncoderReport>, Problem> {
+    let mut reports = Vec::new();
+    for name in service.bucket.children("jobs/runners/").await? {
+        let Some(name) = name.strip_suffix(".json") else { continue };
+        match service.bucket.read::<EncoderReport>(&DocumentKey::Runner(name.to_owned())).await {
+            Ok(found) => reports.extend(found.map(|found| found.value)),
+            Err(BucketError::Malformed { key, source }) => {
+                tracing::warn!(key, %source, "a runner's report is passed over")
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    reports.sort_by_key(|report| std::cmp::Reverse(report.measured_at));
+    Ok(reports)
+}
+
+/// Exactly these fields.
+#[derive(Serialize)]
+struct MigrationStatus {
+    is_running: bool,
+    total: u64,
+    completed: u64,
+    current_video: Option<String>,
+    errors: Vec<String>,
+}
+
+/// `GET /api/config/hls-migration-status`: nothing runs, for nothing can be started yet.
+async fn migration_status(_: Admin) -> Json<MigrationStatus> {
+    Json(MigrationStatus { is_running: false, total: 0, completed: 0, current_video: None, errors: Vec::new() })
+}

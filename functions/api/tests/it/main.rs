@@ -1,0 +1,13 @@
+//! The API over a real bucket, asked as a client asks it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod accounts;
+mod app;
+mod library;
+mod manners;
+mod media;
+mod members;
+mod settings;
+mod shares;
+mod throttle;
+mod uploads;

@@ -1,0 +1,275 @@
+//! Shares: made, opened, revoked, shown to chats and embedded.
+
+use std::time::Duration;
+
+use clipset_core::{
+    Timestamp,
+    id::ShareId,
+    key::DocumentKey,
+    share::Share,
+    video::{Video, Visibility},
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, PUBLIC_URL, TestApp, complete};
+
+const EVIL: &str = "\"><script>alert('x')</script>&";
+
+async fn share(app: &TestApp, video: &Video, wanted: Value) -> ShareId {
+    let path = format!("/api/videos/{}/shares", video.short_id);
+    let made = app.post(&path).bearer(&app.ada()).json(wanted).await.expect(201).json();
+    made["share_id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn open(app: &TestApp, id: &ShareId, key: Value) -> Answer {
+    app.post(&format!("/api/shares/{id}/open")).json(key).await
+}
+
+async fn change(app: &TestApp, id: &ShareId, change: impl Fn(&mut Share)) {
+    let change = |share: &mut Share| {
+        change(share);
+        Ok::<_, std::convert::Infallible>(())
+    };
+    app.service.bucket.update(&DocumentKey::Share(id.clone()), change).await.unwrap();
+}
+
+async fn private(app: &TestApp, title: &str) -> Video {
+    let video = app.video("ada", |video| {
+        complete(video);
+        video.title = title.into();
+        video.visibility = Visibility::Private;
+        video.description = "For the circle".into();
+    });
+    video.await
+}
+
+fn now() -> u64 {
+    Timestamp::now().as_second() as u64
+}
+
+#[tokio::test]
+async fn a_stranger_opens_a_share_and_watches_that_video_alone() {
+    let app = TestApp::start().await;
+    let (video, other) = (private(&app, "The lake").await, app.completed().await);
+    let path = format!("/api/videos/{}/shares", video.short_id);
+    let made = app.post(&path).bearer(&app.ada()).await.expect(201).json();
+    let id = made["share_id"].as_str().unwrap();
+    assert_eq!((&made["url"], &made["expires_at"]), (&json!(format!("{PUBLIC_URL}/s/{id}")), &Value::Null));
+    let opened = app.post(&format!("/api/shares/{id}/open")).await.expect(200);
+    assert_eq!(opened.header("cache-control"), Some("no-store"));
+    let opened = opened.json();
+    let expected = json!({
+        "short_id": video.short_id, "title": "The lake", "duration_seconds": 12.5, "width": 1920, "height": 1080,
+        "format": "hls", "processing_status": "completed", "progress": 1.0, "has_poster": true, "has_storyboard": false,
+    });
+    assert_eq!(opened["video"], expected);
+    let token = opened["token"].as_str().unwrap();
+    app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.expect(307);
+    app.get(&format!("/api/videos/{}/poster?token={token}", video.short_id)).await.expect(307);
+    app.get(&format!("/api/videos/{}/stream?token={token}", other.short_id)).await.expect(404);
+    app.get(&format!("/api/videos/{}/original?token={token}", video.short_id)).await.expect(403);
+    for path in [format!("/api/videos/{}", video.short_id), "/api/videos".into(), "/api/auth/me".into()] {
+        app.get(&path).bearer(token).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_a_share_gives_outlives_it() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({"expires_in": 60})).await;
+    let opened = open(&app, &id, json!({})).await.expect(200).json();
+    let expires = opened["expires"].as_u64().unwrap();
+    assert!((now() + 55..=now() + 60).contains(&expires), "{expires}");
+    let token = opened["token"].as_str().unwrap();
+    let answer = app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.expect(307);
+    assert!(answer.header("location").unwrap().ends_with(&format!("&expires={expires}")));
+    let kept = answer.header("cache-control").unwrap().strip_prefix("private, max-age=").unwrap();
+    assert!(kept.parse::<u64>().unwrap() <= 15);
+    change(&app, &id, |share| share.expires_at = Some(Timestamp::now())).await;
+    open(&app, &id, json!({})).await.expect(404);
+    app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.expect(401);
+    assert_eq!(app.get(&format!("/s/{id}")).await.status, 404);
+    let listed = app.get(&format!("/api/videos/{}/shares", video.short_id)).bearer(&app.ada()).await.expect(200);
+    assert_eq!(listed.json(), json!({"shares": []}));
+}
+
+#[tokio::test]
+async fn a_revoked_share_stops_at_once() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let (id, kept) = (share(&app, &video, json!({})).await, share(&app, &video, json!({"password": "open"})).await);
+    let token = open(&app, &id, json!({})).await.expect(200).json()["token"].as_str().unwrap().to_owned();
+    let shares = format!("/api/videos/{}/shares", video.short_id);
+    let listed = app.get(&shares).bearer(&app.root()).await.expect(200);
+    assert!(!listed.body.contains("argon2"));
+    let listed = listed.json()["shares"].as_array().unwrap().clone();
+    assert_eq!(
+        listed.iter().map(|share| share["has_password"].clone()).collect::<Vec<_>>(),
+        [json!(true), json!(false)]
+    );
+    app.delete(&format!("{shares}/{id}")).bearer(&app.bob()).await.expect(404);
+    app.delete(&format!("{shares}/{id}")).bearer(&app.ada()).await.expect(204);
+    app.delete(&format!("{shares}/{id}")).bearer(&app.ada()).await.expect(404);
+    open(&app, &id, json!({})).await.expect(404);
+    app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.expect(401);
+    open(&app, &kept, json!({"password": "open"})).await.expect(200);
+    let other = app.completed().await;
+    app.delete(&format!("/api/videos/{}/shares/{kept}", other.short_id)).bearer(&app.ada()).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_deleted_video_is_not_shared_any_more() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({})).await;
+    app.delete(&format!("/api/videos/{}", video.short_id)).bearer(&app.ada()).await.expect(204);
+    open(&app, &id, json!({})).await.expect(404);
+    assert_eq!(app.get(&format!("/s/{id}")).await.status, 404);
+    app.get(&format!("/api/shares/{id}/poster")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_share_asks_for_its_password_and_slows_guessing() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({"password": "open sesame"})).await;
+    for key in [json!({}), json!({"password": null})] {
+        let asked = open(&app, &id, key).await.expect(403).json();
+        assert_eq!(asked["password_required"], true);
+    }
+    for _ in 0..4 {
+        open(&app, &id, json!({"password": "guess"})).await.expect(403);
+    }
+    open(&app, &id, json!({"password": "open sesame"})).await.expect(200);
+    for _ in 0..5 {
+        open(&app, &id, json!({"password": "guess"})).await.expect(403);
+    }
+    change(&app, &id, |share| (share.attempts.failures, share.attempts.last) = (10, Some(Timestamp::now()))).await;
+    let app = app.restarted().await;
+    let answer = open(&app, &id, json!({"password": "open sesame"})).await.expect(429);
+    assert!(answer.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn many_guesses_at_once_are_no_way_around() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({"password": "open sesame"})).await;
+    let guesses = join_all((0..15).map(|_| open(&app, &id, json!({"password": "guess"})))).await;
+    let tried = guesses.iter().filter(|answer| answer.status == 403).count();
+    // More than five only where the machine is so slow that the wait is over.
+    assert!((5..=7).contains(&tried), "{tried}");
+    assert_eq!(guesses.iter().filter(|answer| answer.status == 429).count(), 15 - tried);
+}
+
+#[tokio::test]
+async fn only_those_who_manage_a_video_share_it() {
+    let app = TestApp::start().await;
+    let (video, circle) = (private(&app, "The lake").await, app.completed().await);
+    let path = |video: &Video| format!("/api/videos/{}/shares", video.short_id);
+    app.post(&path(&video)).await.expect(401);
+    app.post(&path(&video)).bearer(&app.bob()).await.expect(404);
+    app.post(&path(&circle)).bearer(&app.bob()).await.expect(403);
+    app.get(&path(&circle)).bearer(&app.bob()).await.expect(403);
+    app.post(&path(&circle)).bearer(&app.root()).await.expect(201);
+    for bad in [
+        json!({"expires_in": 59}),
+        json!({"expires_in": -1}),
+        json!({"expires_in": u64::MAX}),
+        json!({"password": ""}),
+        json!({"password": "x".repeat(257)}),
+        json!({"expires": 100}),
+    ] {
+        app.post(&path(&video)).bearer(&app.ada()).json(bad).await.expect(422);
+    }
+    app.post(&path(&video)).bearer(&app.ada()).body("{").await.expect(400);
+    app.post(&path(&video)).bearer(&app.ada()).body("x".repeat(300 << 10)).await.expect(413);
+}
+
+#[tokio::test]
+async fn unknown_shares_are_not_there() {
+    let app = TestApp::start().await;
+    let id = ShareId::random(&app.completed().await.short_id);
+    for id in [id.as_str(), "short"] {
+        app.post(&format!("/api/shares/{id}/open")).await.expect(404);
+        app.get(&format!("/api/shares/{id}/poster")).await.expect(404);
+        app.get(&format!("/api/oembed?url={PUBLIC_URL}/s/{id}")).await.expect(404);
+        assert_eq!(app.get(&format!("/s/{id}")).await.status, 404);
+        assert_eq!(app.get(&format!("/embed/{id}")).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_link_shows_title_and_poster_in_a_chat() {
+    let app = TestApp::start().await;
+    let video = private(&app, EVIL).await;
+    let id = share(&app, &video, json!({})).await;
+    for (path, framed_by) in [("s", "'none'"), ("embed", "*")] {
+        let page = app.get(&format!("/{path}/{id}")).await;
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'self'") && policy.ends_with(&format!("frame-ancestors {framed_by}")));
+        assert!(!policy.contains("unsafe"));
+        let title = "&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;";
+        assert!(page.body.contains(&format!("<title>{title}</title>")));
+        assert!(page.body.contains(&format!("<meta property=\"og:title\" content=\"{title}\">")));
+        let poster = format!("{PUBLIC_URL}/api/shares/{id}/poster");
+        assert!(page.body.contains(&format!("<meta property=\"og:image\" content=\"{poster}\">")));
+        assert!(!page.body.contains("alert('x')"));
+        assert!(!page.body.contains("For the circle") && !page.body.contains("ada"));
+    }
+    let poster = app.get(&format!("/api/shares/{id}/poster")).await.expect(307);
+    let path = format!("/images/{}.jpg?md5=", video.publication.unwrap().poster.unwrap());
+    assert!(poster.header("location").unwrap().starts_with(&path));
+}
+
+#[tokio::test]
+async fn a_share_with_a_password_shows_nothing_of_its_video() {
+    let app = TestApp::start().await;
+    let video = private(&app, "Secret lake").await;
+    let id = share(&app, &video, json!({"password": "open sesame"})).await;
+    let page = app.get(&format!("/s/{id}")).await;
+    assert_eq!(page.status, 200);
+    assert!(!page.body.contains("Secret") && !page.body.contains("poster"), "{}", page.body);
+    app.get(&format!("/api/shares/{id}/poster")).await.expect(404);
+    let embed = app.get(&format!("/api/oembed?url={PUBLIC_URL}/s/{id}")).await.expect(200);
+    assert!(!embed.body.contains("Secret") && !embed.body.contains("thumbnail"), "{}", embed.body);
+}
+
+#[tokio::test]
+async fn other_sites_embed_a_share_by_oembed() {
+    let app = TestApp::start().await;
+    let video = private(&app, EVIL).await;
+    let id = share(&app, &video, json!({})).await;
+    let url = format!("{PUBLIC_URL}/s/{id}").replace(':', "%3A").replace('/', "%2F");
+    let embed = app.get(&format!("/api/oembed?url={url}&maxwidth=640&format=json")).await.expect(200).json();
+    assert_eq!((&embed["type"], &embed["version"], &embed["title"]), (&json!("video"), &json!("1.0"), &json!(EVIL)));
+    assert_eq!((&embed["width"], &embed["height"]), (&json!(640), &json!(360)));
+    assert_eq!(embed["thumbnail_url"], format!("{PUBLIC_URL}/api/shares/{id}/poster"));
+    let html = embed["html"].as_str().unwrap();
+    assert!(html.starts_with(&format!("<iframe src=\"{PUBLIC_URL}/embed/{id}\" width=\"640\"")), "{html}");
+    assert!(!html.contains("<script>"), "{html}");
+    let page = app.get(&format!("/s/{id}")).await;
+    assert!(
+        page.body.contains(&format!("type=\"application/json+oembed\" href=\"{PUBLIC_URL}/api/oembed?url={url}\""))
+    );
+    for bad in ["https%3A%2F%2Fevil.example%2Fs%2Fx", "x", ""] {
+        app.get(&format!("/api/oembed?url={bad}")).await.expect(404);
+    }
+    app.get("/api/oembed").await.expect(422);
+    app.get(&format!("/api/oembed?url={url}&format=xml")).await.expect(501);
+}
+
+#[tokio::test]
+async fn a_share_lasts_as_long_as_it_was_made_for() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let path = format!("/api/videos/{}/shares", video.short_id);
+    let made = app.post(&path).bearer(&app.ada()).json(json!({"expires_in": 3600})).await.expect(201).json();
+    let end: Timestamp = made["expires_at"].as_str().unwrap().parse().unwrap();
+    let left = Duration::from_secs(end.as_second() as u64 - now());
+    assert!((3595..=3600).contains(&left.as_secs()), "{left:?}");
+}

@@ -8,3 +8,4 @@ pub mod process;
 pub mod stack;
 pub mod stores;
 pub mod wait;
+pub mod world;

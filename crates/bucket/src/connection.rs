@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 use crate::error::{BucketError, sdk};
 
+/// How long a store may take to put the parts of an upload together.
+const LONGEST_COMPLETE: Duration = Duration::from_secs(600);
+
 /// Where the bucket is. Credentials come from the usual AWS variables or the instance's role.
 #[derive(Debug, Clone)]
 pub struct BucketConfig {
@@ -121,6 +124,12 @@ impl Bucket {
 
     pub(crate) fn client(&self) -> &Client {
         &self.inner.client
+    }
+
+    /// For the one call that may rightly take long: the store puts all parts of an upload together.
+    pub(crate) fn patient() -> Builder {
+        let read_timeout = TimeoutConfig::builder().read_timeout(LONGEST_COMPLETE).build();
+        Builder::new().timeout_config(read_timeout)
     }
 
     pub(crate) async fn listing_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {

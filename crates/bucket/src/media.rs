@@ -212,7 +212,8 @@ impl Bucket {
         let complete = self.client().complete_multipart_upload().bucket(self.name()).key(key.to_string());
         let complete = complete.upload_id(id);
         let complete = complete.multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
-        complete.send().await.map(drop).map_err(|error| sdk("complete", key, error))
+        let completed = complete.customize().config_override(Self::patient()).send().await;
+        completed.map(drop).map_err(|error| sdk("complete", key, error))
     }
 }
 

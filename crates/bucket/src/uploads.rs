@@ -145,7 +145,7 @@ impl Bucket {
         let complete = complete
             .upload_id(upload_id)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build());
-        match complete.send().await {
+        match complete.customize().config_override(Self::patient()).send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {
                 Some("NoSuchUpload") => Err(UploadError::Missing),

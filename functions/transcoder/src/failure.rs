@@ -1,0 +1,145 @@
+//! Why a job stopped, and what follows from it: another try, or a sentence for the owner.
+
+use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
+
+use clipset_bucket::{BucketError, UpdateError};
+use clipset_child::ChildError;
+use clipset_core::{job::JobError, video::VideoError};
+
+/// Why a job stopped before its end.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// Another try would end the same: the owner is told.
+    #[error("{reason}")]
+    Permanent {
+        /// A sentence for the owner.
+        reason: String,
+        /// FFmpeg's last lines, cleaned of paths.
+        log: Vec<String>,
+    },
+    /// It may go better next time: the bucket away, the disk full, FFmpeg killed.
+    #[error("{reason}")]
+    Passing {
+        /// A sentence for whoever runs the runner, and for the owner if it happens every time.
+        reason: String,
+        /// FFmpeg's last lines, cleaned of paths.
+        log: Vec<String>,
+    },
+    /// The picture cannot be copied after all, for this reason: it is encoded instead.
+    #[error("{0}")]
+    NotCopyable(String),
+    /// Another runner took the job over: write nothing more.
+    #[error("the lease was lost to another runner")]
+    LeaseLost,
+    /// The video was deleted, or its job has nothing left to do.
+    #[error("there is nothing left to do: {0}")]
+    Moot(&'static str),
+}
+
+impl Failure {
+    /// A permanent failure without FFmpeg's lines.
+    pub fn permanent(reason: impl Into<String>) -> Self {
+        Self::Permanent { reason: reason.into(), log: Vec::new() }
+    }
+
+    /// A passing failure without FFmpeg's lines.
+    pub fn passing(reason: impl Into<String>) -> Self {
+        Self::Passing { reason: reason.into(), log: Vec::new() }
+    }
+
+    /// What a file operation of ours in the scratch folder came to.
+    pub fn scratch(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::passing(DISK_FULL),
+            _ => Self::passing(format!("the runner could not write to its scratch folder: {error}")),
+        }
+    }
+
+    /// What an FFmpeg that did not end well means, from its `status` and its cleaned last lines.
+    pub fn of_ffmpeg(status: ExitStatus, log: Vec<String>) -> Self {
+        let said = |words: &str| log.iter().any(|line| line.contains(words));
+        if said("No space left on device") {
+            return Self::Passing { reason: DISK_FULL.into(), log };
+        }
+        // setrlimit(2): the limits that a hostile file runs into.
+        const SIGXCPU: i32 = 24;
+        const SIGXFSZ: i32 = 25;
+        let reason = match status.signal() {
+            Some(SIGXCPU) => "The file takes more processor time than is allowed.",
+            Some(SIGXFSZ) => "The file becomes larger than is allowed.",
+            Some(signal) => {
+                return Self::Passing { reason: format!("FFmpeg was ended by signal {signal}."), log };
+            }
+            None if said("Cannot allocate memory") => "The file takes more memory than is allowed.",
+            None if said("moov atom not found") => NO_INDEX,
+            None => "The file could not be decoded: it is damaged, or of a kind that FFmpeg does not read.",
+        };
+        Self::Permanent { reason: reason.into(), log }
+    }
+}
+
+/// The runner's disk is full.
+pub(crate) const DISK_FULL: &str =
+    "The runner's disk is full; free some space or set TRANSCODER_SCRATCH to a larger one.";
+/// An MP4 without its index.
+pub(crate) const NO_INDEX: &str =
+    "The file is not whole: its index is missing. It was cut off while it was recorded or copied.";
+
+impl From<ChildError> for Failure {
+    fn from(error: ChildError) -> Self {
+        match error {
+            ChildError::TimedOut { .. } => Self::permanent("The file took longer than is allowed for its length."),
+            other => Self::passing(other.to_string()),
+        }
+    }
+}
+
+impl From<BucketError> for Failure {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Local { source, .. } => Self::scratch(&source),
+            // The store's own words are for the log of the runner, not for the owner.
+            other => {
+                tracing::warn!(error = %other, "the bucket failed");
+                Self::passing("The bucket could not be reached, or did not take what was written.")
+            }
+        }
+    }
+}
+
+impl From<UpdateError<JobError>> for Failure {
+    fn from(error: UpdateError<JobError>) -> Self {
+        match error {
+            // Gone, ended or given to another: in every case it is not ours any more.
+            UpdateError::Refused(_) | UpdateError::Missing => Self::LeaseLost,
+            UpdateError::Bucket(error) => error.into(),
+        }
+    }
+}
+
+impl From<UpdateError<VideoError>> for Failure {
+    fn from(error: UpdateError<VideoError>) -> Self {
+        match error {
+            UpdateError::Refused(VideoError::AlreadyPublished(_)) => Self::Moot("another runner has published it"),
+            UpdateError::Refused(VideoError::WrongPhase { .. }) => Self::Moot("the video was deleted"),
+            UpdateError::Missing => Self::Moot("the video is gone"),
+            UpdateError::Bucket(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ffmpeg_died_of_decides_whether_another_try_helps() {
+        let ended = |raw: i32, line: &str| Failure::of_ffmpeg(ExitStatus::from_raw(raw), vec![line.to_owned()]);
+        assert!(matches!(ended(9, ""), Failure::Passing { .. }), "killed");
+        assert!(matches!(ended(1 << 8, "av_write: No space left on device"), Failure::Passing { .. }));
+        assert!(matches!(ended(25, ""), Failure::Permanent { .. }), "file size");
+        assert!(matches!(ended(24, ""), Failure::Permanent { .. }), "processor time");
+        assert!(matches!(ended(1 << 8, "Invalid data found"), Failure::Permanent { .. }));
+        assert_eq!(ended(1 << 8, "moov atom not found").to_string(), NO_INDEX);
+    }
+}

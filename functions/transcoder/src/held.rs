@@ -1,0 +1,177 @@
+//! A job that this runner holds: its lease, its heartbeat and its notes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clipset_bucket::{Jobs, UpdateError, Videos};
+use clipset_core::{
+    Timestamp,
+    id::EncodeId,
+    job::{Job, LEASE, Lease},
+};
+
+use crate::failure::Failure;
+
+/// Between beats: with the write itself, at most 2 s from one progress to the next.
+const BEAT: Duration = Duration::from_millis(1500);
+
+/// Every so many beats the video is looked at, in case it was deleted.
+const LOOK_EVERY: u32 = 4;
+
+/// How far a job is, 0 to 1. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    shared: Arc<AtomicU64>,
+}
+
+impl Progress {
+    /// Sets it.
+    pub fn set(&self, progress: f64) {
+        self.shared.store(progress.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
+    }
+
+    /// Reads it.
+    pub fn get(&self) -> f64 {
+        f64::from_bits(self.shared.load(Ordering::Relaxed))
+    }
+
+    /// Sets it between `from` and `to` by the `done` seconds of `all`.
+    pub fn within(&self, from: f64, to: f64, done: f64, all: Option<f64>) {
+        let part = all.filter(|all| *all > 0.0).map_or(0.0, |all| (done / all).clamp(0.0, 1.0));
+        self.set(from + (to - from) * part);
+    }
+}
+
+/// A claimed job.
+#[derive(Debug, Clone)]
+pub struct Held {
+    jobs: Jobs,
+    videos: Videos,
+    /// As it was when claimed.
+    pub job: Job,
+    /// Shown with every change.
+    pub lease: Lease,
+}
+
+impl Held {
+    /// A job just claimed.
+    pub fn new(jobs: Jobs, videos: Videos, job: Job, lease: Lease) -> Self {
+        Self { jobs, videos, job, lease }
+    }
+
+    /// Beats until the job is lost or its video is deleted, and answers which.
+    pub async fn beat(&self, progress: &Progress) -> Failure {
+        let patience = Duration::try_from(LEASE).unwrap_or_default();
+        let mut heard = Instant::now();
+        for beats in 1.. {
+            tokio::time::sleep(BEAT).await;
+            match self.beat_once(progress).await {
+                Ok(()) => heard = Instant::now(),
+                Err(Failure::LeaseLost) => return Failure::LeaseLost,
+                // The bucket is away. When the lease has run out, another runner may hold the job.
+                Err(_) if heard.elapsed() > patience => return Failure::LeaseLost,
+                Err(_) => {}
+            }
+            if beats % LOOK_EVERY == 0
+                && let Ok(found) = self.videos.get(&self.job.video).await
+                && found.is_none_or(|video| video.value.is_deleted())
+            {
+                return Failure::Moot("the video was deleted");
+            }
+        }
+        Failure::LeaseLost
+    }
+
+    /// Renews the lease.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn beat_once(&self, progress: &Progress) -> Result<(), Failure> {
+        self.update(|job| job.beat(&self.lease, progress.get(), Timestamp::now())).await
+    }
+
+    /// Says below which new uuid objects are about to be written, before the first is.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn new_encode(&self) -> Result<EncodeId, Failure> {
+        let id = EncodeId::random();
+        // The change may run twice, the uuid is noted once.
+        self.update(|job| if job.writing.contains(&id) { Ok(()) } else { job.will_write(&self.lease, id) }).await?;
+        Ok(id)
+    }
+
+    /// Notes what was decided.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn note(&self, notes: Vec<String>) -> Result<(), Failure> {
+        self.update(|job| job.note(&self.lease, notes.clone())).await
+    }
+
+    /// The job is done.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn complete(&self) -> Result<(), Failure> {
+        self.update(|job| job.complete(&self.lease, Timestamp::now())).await?;
+        self.close().await
+    }
+
+    /// The job and its video have failed for good.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn fail(&self, reason: &str, log: &[String]) -> Result<(), Failure> {
+        // The lease first: whoever lost it must not touch the video.
+        self.beat_once(&Progress::default()).await?;
+        match self.videos.update(&self.job.video, |video| video.fail(reason.to_owned())).await {
+            // Deleted meanwhile: the job ends all the same.
+            Ok(_) | Err(UpdateError::Refused(_) | UpdateError::Missing) => {}
+            Err(UpdateError::Bucket(error)) => return Err(error.into()),
+        }
+        self.update(|job| job.fail(&self.lease, reason.to_owned(), log.to_vec(), Timestamp::now())).await?;
+        self.close().await
+    }
+
+    /// Gives the job back for another try; `counts` as one of its attempts or not.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn release(&self, counts: bool) -> Result<(), Failure> {
+        self.update(|job| job.release(&self.lease, counts)).await?;
+        Ok(self.jobs.announce().await?)
+    }
+
+    async fn close(&self) -> Result<(), Failure> {
+        Ok(self.jobs.close(&self.job).await?)
+    }
+
+    async fn update(
+        &self,
+        change: impl FnMut(&mut Job) -> Result<(), clipset_core::job::JobError>,
+    ) -> Result<(), Failure> {
+        self.jobs.update(&self.job.id, change).await.map(drop).map_err(Failure::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_moves_within_its_phase() {
+        let progress = Progress::default();
+        progress.within(0.2, 0.6, 5.0, Some(10.0));
+        assert!((progress.get() - 0.4).abs() < 1e-9);
+        progress.within(0.2, 0.6, 99.0, Some(10.0));
+        assert!((progress.get() - 0.6).abs() < 1e-9);
+        progress.within(0.2, 0.6, 5.0, None);
+        assert!((progress.get() - 0.2).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,8 @@
+//! The transcoder with the real FFmpeg, on sources made on the fly, and with the embedded bucket.
+#![allow(clippy::unwrap_used)]
+
+mod media;
+mod plans;
+mod refusals;
+mod system;
+mod world;

@@ -1,0 +1,249 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use clipset_core::{
+    account::Role,
+    id::{ShortId, Username},
+};
+
+use crate::listen::Listen;
+
+/// Private video clip sharing.
+#[derive(Debug, Parser)]
+#[command(name = "clipset", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `clipset` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve every function of the HTTP API in one process
+    Serve(ServeArgs),
+    /// Upload files; goes on where it was if it was stopped
+    Upload(UploadArgs),
+    /// Show where a clip is on its way
+    Status(StatusArgs),
+    /// Make an access token, signed with SECRET_KEY
+    Token(TokenArgs),
+    /// Show a secret that is derived from SECRET_KEY
+    Secret(SecretArgs),
+    /// Manage accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Rebuild the listing from the videos' documents
+    Reindex,
+    /// Remove what nothing leads to any more
+    Sweep(SweepArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Start everything on this machine: what ./local/up runs
+    #[command(hide = true)]
+    Up(UpArgs),
+    /// Serve the embedded bucket
+    #[command(hide = true)]
+    Bucket(BucketArgs),
+}
+
+/// `clipset serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen: ADDRESS:PORT or unix:/path
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    pub listen: Listen,
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// The server's address; without it the one that ./local/up started
+    #[arg(long, env = "CLIPSET_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+}
+
+/// `clipset upload`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Signs in with CLIPSET_TOKEN, or with CLIPSET_USERNAME and CLIPSET_PASSWORD, or, on the machine \
+    that ./local/up runs on, with the key in its data folder (CLIPSET_DATA)."
+)]
+pub struct UploadArgs {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The clip's title; without it the file's name
+    #[arg(long)]
+    pub title: Option<String>,
+    /// Wait until the clip can be watched
+    #[arg(long)]
+    pub wait: bool,
+    /// One JSON document per file
+    #[arg(long)]
+    pub json: bool,
+    /// Where the server is
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `clipset status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The clip's id: the end of its watch address
+    pub short_id: ShortId,
+    /// Follow it until it ended
+    #[arg(long)]
+    pub wait: bool,
+    /// The video as the API tells it
+    #[arg(long)]
+    pub json: bool,
+    /// Where the server is
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `clipset token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// Whose
+    #[arg(long)]
+    pub user: Username,
+    /// What they may do
+    #[arg(long, default_value = "user")]
+    pub role: RoleArg,
+    /// Seconds that it lives
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub ttl: u64,
+}
+
+/// `clipset secret`.
+#[derive(Debug, Args)]
+pub struct SecretArgs {
+    /// Which
+    pub which: SecretKind,
+}
+
+/// A secret that others need to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SecretKind {
+    /// HLS_SIGNING_SECRET, for nginx or the edge
+    Hls,
+}
+
+/// `clipset user`.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make an account; the password is read from standard input, or made and printed once
+    Add(UserAddArgs),
+}
+
+/// `clipset user add`.
+#[derive(Debug, Args)]
+pub struct UserAddArgs {
+    /// The name to sign in with
+    pub name: Username,
+    /// What they may do
+    #[arg(long, default_value = "user")]
+    pub role: RoleArg,
+}
+
+/// `clipset sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// What was removed, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `clipset up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// The public port
+    #[arg(long, env = "CLIPSET_PORT", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The address that the public port is bound to
+    #[arg(long, env = "CLIPSET_BIND", default_value = "127.0.0.1")]
+    pub bind: std::net::IpAddr,
+    /// Everything that is kept
+    #[arg(long, env = "CLIPSET_DATA")]
+    pub data: Option<PathBuf>,
+    /// The built pages
+    #[arg(long, env = "PAGES_DIR")]
+    pub pages: Option<PathBuf>,
+    /// nginx's templates; without it those of the repository that this program was built in
+    #[arg(long)]
+    pub nginx_dir: Option<PathBuf>,
+    /// Make no demo clip at the first start
+    #[arg(long)]
+    pub no_demo: bool,
+}
+
+/// `clipset bucket`.
+#[derive(Debug, Args)]
+pub struct BucketArgs {
+    /// The folder that holds the objects
+    #[arg(long)]
+    pub root: PathBuf,
+    /// The bucket's name
+    #[arg(long)]
+    pub bucket: String,
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// Gets the address once it listens; if one stands in it, a restarted bucket takes it again
+    #[arg(long)]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// [`Role`] as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RoleArg {
+    /// Everything
+    Admin,
+    /// Upload, watch, and change what is theirs
+    User,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Admin => Self::Admin,
+            RoleArg::User => Self::User,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_before_anything_happens() {
+        for line in [
+            "clipset upload",
+            "clipset status nope",
+            "clipset token --user ada --ttl 0",
+            "clipset token --user ../ada",
+            "clipset token --user ada --role king",
+            "clipset serve --listen nowhere",
+            "clipset secret",
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

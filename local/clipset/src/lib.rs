@@ -1,0 +1,51 @@
+//! The `clipset` command: the server in one process, the client, and the supervisor of a whole system on one machine.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`args`] | the command line |
+//! | [`serve`] | every function of the HTTP API in one process |
+//! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
+//! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
+//! | [`manage`] | what works on the bucket itself: accounts, listing, sweep |
+//! | [`data`] | the data folder of `./local/up` |
+
+pub mod args;
+pub mod bucket;
+pub mod client;
+pub mod data;
+pub mod listen;
+pub mod manage;
+pub mod output;
+pub mod serve;
+pub mod token;
+pub mod up;
+pub mod upload;
+pub mod watch;
+
+use anyhow::Result;
+use clap::CommandFactory as _;
+
+use crate::args::{Cli, Command};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Why it could not be done, in one sentence.
+pub async fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Serve(args) => serve::serve(&args).await,
+        Command::Bucket(args) => bucket::serve(&args).await,
+        Command::Up(args) => up::up(&args).await,
+        Command::Upload(args) => upload::command::run(&args).await,
+        Command::Status(args) => watch::status(&args).await,
+        Command::Token(args) => manage::token(&args),
+        Command::Secret(args) => manage::secret(&args),
+        Command::User(command) => manage::user(&command).await,
+        Command::Reindex => manage::reindex().await,
+        Command::Sweep(args) => manage::sweep(&args).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "clipset", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

@@ -100,7 +100,11 @@ impl Stack {
         let pids = self.address().map(|address| address.pids).unwrap_or_default();
         self.process = None;
         for (name, pid) in pids {
-            let gone = async || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(());
+            // Gone, or a zombie that nobody has collected yet.
+            let gone = async || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+                Ok(stat) => stat.contains(") Z ").then_some(()),
+                Err(_) => Some(()),
+            };
             wait::until(&format!("{name} to end with its parent"), Duration::from_secs(20), gone).await;
         }
     }
@@ -146,14 +150,12 @@ impl Stack {
         command
     }
 
-    /// The same command with the variables that the functions have.
+    /// A command that works on the bucket itself.
     ///
     /// # Panics
     /// If it fails.
     pub fn maintenance(&self, arguments: &[&str]) -> Output {
-        let mut command = self.clipset(arguments);
-        command.env("SECRET_KEY", SECRET_KEY).env("HLS_SIGNING_SECRET", SIGNING_SECRET);
-        let output = command.output().expect("clipset runs");
+        let output = self.clipset(arguments).output().expect("clipset runs");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output
     }

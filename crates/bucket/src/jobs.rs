@@ -63,23 +63,28 @@ impl Jobs {
         Ok(self.bucket.update(&DocumentKey::Job(id.clone()), change).await?.value)
     }
 
-    /// Gives job `id` to `runner`.
+    /// Gives job `id` to `runner`. A job that lost too many runners is failed, with its video.
     ///
     /// # Errors
     /// [`UpdateError::Refused`] with the reason why it may not have it.
     pub async fn claim(&self, id: &JobId, runner: &str) -> Result<(Job, Lease), UpdateError<JobError>> {
         let mut lease = None;
-        let job = self
-            .update(id, |job| {
-                lease = Some(job.claim(runner, Timestamp::now())?);
-                Ok(())
-            })
-            .await?;
-        Ok((job, lease.expect("the change ran")))
+        let claimed = self.update(id, |job| {
+            lease = Some(job.claim(runner, Timestamp::now())?);
+            Ok(())
+        });
+        match claimed.await {
+            Ok(job) => Ok((job, lease.expect("the change ran"))),
+            Err(refused @ UpdateError::Refused(JobError::TooManyAttempts)) => {
+                self.give_up(id).await?;
+                Err(refused)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives `runner` the next job of `kinds` that waits or whose runner was lost; `None` if there
-    /// is none. Jobs that lost too many runners are failed on the way, with their video.
+    /// is none.
     ///
     /// # Errors
     /// [`BucketError`].
@@ -89,11 +94,10 @@ impl Jobs {
             let Some(id) = Job::id_of_entry(&entry).ok().filter(|_| of_kind) else { continue };
             match self.claim(&id, runner).await {
                 Ok(claimed) => return Ok(Some(claimed)),
-                Err(UpdateError::Refused(JobError::TooManyAttempts)) => self.give_up(&id).await?,
                 Err(UpdateError::Refused(JobError::Ended) | UpdateError::Missing) => {
                     self.bucket.remove(&DocumentKey::QueueEntry(entry)).await?;
                 }
-                // Held, or another runner was faster.
+                // Held, given up just now, or another runner was faster.
                 Err(UpdateError::Refused(_)) | Err(UpdateError::Bucket(BucketError::Conflict { .. })) => {}
                 Err(UpdateError::Bucket(error)) => return Err(error),
             }

@@ -31,7 +31,7 @@ impl fmt::Display for Swept {
 /// # Errors
 /// [`BucketError`] of a step; the next sweep goes on from there.
 pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
-    let (actions, videos) = plan(service, Timestamp::now()).await?;
+    let (actions, mut videos) = plan(service, Timestamp::now()).await?;
     let mut swept = Swept::default();
     if let Some(folder) = &service.config.tombstones {
         let deleted = videos.iter().filter(|video| video.is_deleted()).flat_map(Video::ids).collect::<Vec<_>>();
@@ -41,6 +41,9 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
     }
     for action in actions {
         tracing::info!("{action}");
+        if let Action::RemoveVideo(gone) | Action::Abandon(gone) = &action {
+            videos.retain(|video| video.short_id != gone.short_id);
+        }
         swept.objects += take(service, action).await?;
         swept.actions += 1;
     }

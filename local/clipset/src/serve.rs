@@ -51,10 +51,9 @@ pub async fn serve(args: &ServeArgs) -> Result<()> {
 /// The routers of all functions, with what the edge of a process adds.
 pub fn router(service: Arc<Service>) -> Router {
     let trace = TraceLayer::new_for_http()
-        // The path only: queries hold tokens and signatures.
-        .make_span_with(
-            |request: &Request| tracing::info_span!("request", method = %request.method(), path = request.uri().path()),
-        )
+        .make_span_with(|request: &Request| {
+            tracing::info_span!("request", method = %request.method(), path = loggable(request.uri().path()))
+        })
         .on_request(|_: &Request, _: &Span| {})
         .on_response(DefaultOnResponse::new().level(Level::DEBUG))
         .on_failure(DefaultOnFailure::new().level(Level::WARN));
@@ -64,6 +63,13 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(clipset_api::router(service))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(trace)
+}
+
+/// What a log may know of an address: no query, which holds tokens and signatures, and no share's
+/// id, which opens a video to whoever has it.
+fn loggable(path: &str) -> &str {
+    let shares = ["/s/", "/embed/", "/api/shares/"];
+    shares.into_iter().find(|prefix| path.starts_with(prefix)).unwrap_or(path)
 }
 
 /// A panic is one request's failure, not the process's.

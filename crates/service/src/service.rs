@@ -64,7 +64,8 @@ impl Service {
         found.map(|found| found.value).ok_or_else(Problem::no_such_video)
     }
 
-    /// A video as it was at most a second ago.
+    /// A video as it was at most a second ago; one that does not play yet, as it is now, so that it
+    /// plays as soon as it is published.
     ///
     /// # Errors
     /// [`Problem`] 404 if there is none, 503.
@@ -73,7 +74,11 @@ impl Service {
             let found = self.videos.get(id).await?;
             Ok::<_, BucketError>(found.map(|found| Arc::new(found.value)))
         });
-        found.await?.ok_or_else(Problem::no_such_video)
+        let found = found.await?;
+        if found.as_ref().is_none_or(|video| video.publication.is_none()) {
+            self.recent.forget(id);
+        }
+        found.ok_or_else(Problem::no_such_video)
     }
 
     /// Makes a change of a video count at once in this process.

@@ -70,6 +70,11 @@ impl ClientError {
         }
     }
 
+    /// The token ran out or was revoked.
+    pub(super) fn is_stale_token(&self) -> bool {
+        self.status() == Some(StatusCode::UNAUTHORIZED)
+    }
+
     /// The server does not know it, or not for this user.
     pub fn is_gone(&self) -> bool {
         matches!(self.status(), Some(StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN))

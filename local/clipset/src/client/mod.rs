@@ -6,7 +6,7 @@ mod server;
 
 use std::time::Duration;
 
-use reqwest::{Method, Response, StatusCode, header};
+use reqwest::{Method, Response, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use credentials::Credentials;
@@ -136,45 +136,68 @@ impl Client {
         let mut renewed = false;
         let mut tries = 0;
         loop {
-            let token = self.credentials.token(&self.http, &self.server).await?;
-            let mut request = self.http.request(method.clone(), self.server.join(path));
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}")).timeout(ANSWER_TIMEOUT);
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            let error = match request.send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(answer),
-                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !renewed && self.credentials.renew() => {
-                    renewed = true;
-                    continue;
-                }
-                Ok(answer) => ClientError::from_answer(answer).await,
-                Err(error) => ClientError::unreachable(&self.server, &error),
+            let (error, patience) = match self.credentials.token(&self.http, &self.server).await {
+                // Nothing was asked yet, so signing in again does no harm.
+                Err(error) => (error, patience.max(Patience::IfBusy)),
+                Ok(token) => match self.ask(&method, path, body, &token).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) if error.is_stale_token() && !renewed && self.credentials.renew() => {
+                        renewed = true;
+                        continue;
+                    }
+                    Err(error) => (error, patience),
+                },
             };
             tries += 1;
-            if !error.may_pass() || tries >= patience.tries() {
+            if !patience.allows(&error, tries) {
                 return Err(error);
             }
             tokio::time::sleep(error.retry_after().unwrap_or_else(|| pause(tries))).await;
         }
     }
+
+    async fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        token: &str,
+    ) -> Result<Response, ClientError> {
+        let mut request = self.http.request(method.clone(), self.server.join(path));
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}")).timeout(ANSWER_TIMEOUT);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => Ok(answer),
+            Ok(answer) => Err(ClientError::from_answer(answer).await),
+            Err(error) => Err(ClientError::unreachable(&self.server, &error)),
+        }
+    }
 }
 
 /// Whether a request is repeated when the server is away for a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Patience {
     /// Once is all.
     None,
+    /// For about a minute where it says that it is busy; one that is not there is told at once.
+    IfBusy,
     /// For about a minute.
     Waits,
 }
 
+/// About a minute of pauses.
+const MOST_TRIES: u32 = 8;
+
 impl Patience {
-    fn tries(self) -> u32 {
-        match self {
-            Self::None => 1,
-            Self::Waits => 8,
-        }
+    fn allows(self, error: &ClientError, tries: u32) -> bool {
+        let worth_it = match self {
+            Self::None => false,
+            Self::IfBusy => error.may_pass() && error.status().is_some(),
+            Self::Waits => error.may_pass(),
+        };
+        worth_it && tries < MOST_TRIES
     }
 }
 

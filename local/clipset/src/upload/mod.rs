@@ -102,7 +102,7 @@ async fn begin(client: &Client, slot: &Slot, file: FileStamp, title: Option<&str
         "type": content_type(&file.path),
         "metadata": {"title": title.unwrap_or(&stem), "size": file.size},
     });
-    let created: Created = client.post("/api/s3/multipart", &body, Patience::Waits).await?;
+    let created: Created = client.post("/api/s3/multipart", &body, Patience::IfBusy).await?;
     let begun = Begun {
         part_size: Plan::new(file.size).part_size(),
         file,

@@ -17,6 +17,10 @@ use serde::Deserialize;
 
 use crate::{Claims, Problem, Tokens, TtlCache};
 
+/// A token that was good is good for so long without being verified again. With the leeway it lives
+/// at most 30 s longer than it says.
+const TOKEN_TRUST: Duration = Duration::from_secs(5);
+
 /// A cut-off counts within this time (the contract allows 30 s).
 const ACCOUNT_TRUST: Duration = Duration::from_secs(15);
 
@@ -76,13 +80,15 @@ impl Watcher {
 pub struct Gate {
     tokens: Tokens,
     bucket: Bucket,
-    accounts: Arc<TtlCache<Username, Option<Account>>>,
+    verified: Arc<TtlCache<String, Claims>>,
+    accounts: Arc<TtlCache<Username, Option<Arc<Account>>>>,
 }
 
 impl Gate {
     /// With these tokens, over this bucket.
     pub fn new(tokens: Tokens, bucket: Bucket) -> Self {
-        Self { tokens, bucket, accounts: Arc::new(TtlCache::new(1000, ACCOUNT_TRUST)) }
+        let verified = Arc::new(TtlCache::new(1000, TOKEN_TRUST));
+        Self { tokens, bucket, verified, accounts: Arc::new(TtlCache::new(1000, ACCOUNT_TRUST)) }
     }
 
     /// The member who asks, by the `Authorization` header.
@@ -91,9 +97,9 @@ impl Gate {
     /// [`Problem`] 401; 503 if the account cannot be read.
     pub async fn viewer(&self, headers: &HeaderMap) -> Result<Viewer, Problem> {
         let token = bearer(headers)?.ok_or_else(sign_in)?;
-        match self.tokens.verify(token) {
-            Ok(Claims::Access { username, role, issued }) => self.viewer_of(username, role, issued).await,
-            Ok(Claims::Playback { .. }) | Err(_) => Err(bad_token()),
+        match self.verify(token)? {
+            Claims::Access { username, role, issued } => self.viewer_of(username, role, issued).await,
+            Claims::Playback { .. } => Err(bad_token()),
         }
     }
 
@@ -107,15 +113,16 @@ impl Gate {
             Some(token) => token,
             None => query.token.as_deref().ok_or_else(sign_in)?,
         };
-        match self.tokens.verify(token).map_err(|_| bad_token())? {
+        match self.verify(token)? {
             Claims::Access { username, role, issued } => {
                 self.viewer_of(username, role, issued).await.map(Watcher::Member)
             }
             Claims::Playback { video: opened, .. } if opened != *video => Err(Problem::no_such_video()),
             Claims::Playback { share: None, .. } => Ok(Watcher::Guest { share: None, ends: None }),
             Claims::Playback { share: Some(share), .. } => {
-                // Asked each time: a revoked share stops at once.
-                let found = self.bucket.read::<Share>(&DocumentKey::Share(share.clone())).await?;
+                // Asked each time: a revoked share stops at once. Boxed, for it is large and seldom.
+                let key = DocumentKey::Share(share.clone());
+                let found = Box::pin(self.bucket.read::<Share>(&key)).await?;
                 let open = found.map(|found| found.value).filter(|held| held.is_open(Timestamp::now()));
                 let held = open.ok_or_else(|| Problem::unauthorized("This share has ended."))?;
                 Ok(Watcher::Guest { share: Some(share), ends: held.expires_at })
@@ -127,10 +134,10 @@ impl Gate {
     ///
     /// # Errors
     /// [`Problem`] 503.
-    pub async fn account(&self, username: &Username) -> Result<Option<Account>, Problem> {
-        let account = self.accounts.get_or_fetch(username.clone(), async |name: &Username| {
+    pub async fn account(&self, username: &Username) -> Result<Option<Arc<Account>>, Problem> {
+        let account = self.accounts.get_or_fetch(username, async |name: &Username| {
             let found = self.bucket.read::<Account>(&DocumentKey::Account(name.clone())).await?;
-            Ok(found.map(|found| found.value))
+            Ok(found.map(|found| Arc::new(found.value)))
         });
         account.await
     }
@@ -138,6 +145,15 @@ impl Gate {
     /// Counts a change of an account at once in this process.
     pub fn account_changed(&self, username: &Username) {
         self.accounts.forget(username);
+    }
+
+    fn verify(&self, token: &str) -> Result<Claims, Problem> {
+        if let Some(claims) = self.verified.get(token) {
+            return Ok(claims);
+        }
+        let claims = self.tokens.verify(token).map_err(|_| bad_token())?;
+        self.verified.insert(token.to_owned(), claims.clone());
+        Ok(claims)
     }
 
     /// The account has the last word. Accounts are disabled and never deleted, so a token without

@@ -70,7 +70,7 @@ impl Service {
     /// # Errors
     /// [`Problem`] 404 if there is none, 503.
     pub async fn recent_video(&self, id: &ShortId) -> Result<Arc<Video>, Problem> {
-        let found = self.recent.get_or_fetch(id.clone(), async |id: &ShortId| {
+        let found = self.recent.get_or_fetch(id, async |id: &ShortId| {
             let found = self.videos.get(id).await?;
             Ok::<_, BucketError>(found.map(|found| Arc::new(found.value)))
         });

@@ -61,7 +61,7 @@ async fn answer(
     let service = manifests.service();
     let short_id: ShortId = short_id.parse().map_err(|_| Problem::no_such_video())?;
     let (watcher, video) =
-        tokio::join!(service.gate.watcher(headers, token, &short_id), service.recent_video(&short_id));
+        tokio::join!(biased; service.gate.watcher(headers, token, &short_id), service.recent_video(&short_id));
     let (watcher, video) = (watcher?, video?);
     watcher.require_may_watch(&video)?;
     let published = video.publication.as_ref().and_then(|publication| publication.hls.as_ref());

@@ -66,13 +66,16 @@ impl Manifests {
 
     /// The signed playlist; made by one of those who wait for it.
     pub(crate) async fn signed(&self, wanted: Wanted) -> Result<Arc<Signed>, Problem> {
-        self.signed
-            .get_or_insert_async(&wanted, async {
-                let stored = self.stored(wanted.encode, wanted.rendition.clone()).await?;
-                let signed = self.sign(&stored, &wanted).map_err(|error| unreadable(&wanted, &error))?;
-                Ok(Arc::new(Signed::new(signed)))
-            })
-            .await
+        if let Some(signed) = self.signed.get(&wanted) {
+            return Ok(signed);
+        }
+        // Boxed, for it is large and seldom: the future that holds it is moved at each request.
+        let making = self.signed.get_or_insert_async(&wanted, async {
+            let stored = self.stored(wanted.encode, wanted.rendition.clone()).await?;
+            let signed = self.sign(&stored, &wanted).map_err(|error| unreadable(&wanted, &error))?;
+            Ok(Arc::new(Signed::new(signed)))
+        });
+        Box::pin(making).await
     }
 
     async fn stored(&self, encode: EncodeId, rendition: Option<RenditionName>) -> Result<Arc<str>, Problem> {

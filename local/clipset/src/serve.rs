@@ -8,7 +8,6 @@ use std::{
 use anyhow::{Context as _, Result};
 use axum::{
     Router,
-    extract::Request,
     response::{IntoResponse as _, Response},
     serve::ListenerExt as _,
 };
@@ -18,11 +17,7 @@ use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
 };
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    trace::{DefaultOnFailure, DefaultOnResponse, TraceLayer},
-};
-use tracing::{Level, Span};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{args::ServeArgs, listen::Listen};
 
@@ -50,26 +45,11 @@ pub async fn serve(args: &ServeArgs) -> Result<()> {
 
 /// The routers of all functions, with what the edge of a process adds.
 pub fn router(service: Arc<Service>) -> Router {
-    let trace = TraceLayer::new_for_http()
-        .make_span_with(|request: &Request| {
-            tracing::info_span!("request", method = %request.method(), path = loggable(request.uri().path()))
-        })
-        .on_request(|_: &Request, _: &Span| {})
-        .on_response(DefaultOnResponse::new().level(Level::DEBUG))
-        .on_failure(DefaultOnFailure::new().level(Level::WARN));
     Router::new()
         .merge(clipset_stream_info::router(Arc::clone(&service)))
         .merge(clipset_sign_manifest::router(Arc::clone(&service)))
         .merge(clipset_api::router(service))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(trace)
-}
-
-/// What a log may know of an address: no query, which holds tokens and signatures, and no share's
-/// id, which opens a video to whoever has it.
-fn loggable(path: &str) -> &str {
-    let shares = ["/s/", "/embed/", "/api/shares/"];
-    shares.into_iter().find(|prefix| path.starts_with(prefix)).unwrap_or(path)
 }
 
 /// A panic is one request's failure, not the process's.

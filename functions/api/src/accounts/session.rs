@@ -155,7 +155,7 @@ pub(crate) async fn member_by_cookie(service: &Service, headers: &HeaderMap) -> 
     }
     let account = service.gate.account(&session.username).await?.filter(|account| covers(account, &session));
     let account = account.ok_or_else(signed_out)?;
-    Ok(Viewer { username: account.username, role: account.role })
+    Ok(Viewer { username: account.username.clone(), role: account.role })
 }
 
 /// Whether the account still stands behind the session.

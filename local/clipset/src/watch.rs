@@ -72,5 +72,8 @@ fn describe(client: &Client, video: &Video) {
     if let Some(error) = &video.error {
         output::line(error);
     }
+    for note in &video.notes {
+        output::line(format!("- {note}"));
+    }
     output::line(client.watch_url(&video.short_id));
 }

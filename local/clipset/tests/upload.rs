@@ -35,6 +35,8 @@ struct World {
     put_answers: Vec<StatusCode>,
     refuse_create: bool,
     fail_complete: bool,
+    /// URLs that were signed before it grew are refused: their requests may still be on the way.
+    generation: u32,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -121,10 +123,12 @@ async fn list(State((world, _)): App, Path(id): Path<String>) -> Response {
 }
 
 async fn sign(State((world, address)): App, Path((id, number)): Path<(String, u32)>) -> Response {
-    if world.lock().expect("not poisoned").gone.contains(&id) {
+    let world = world.lock().expect("not poisoned");
+    if world.gone.contains(&id) {
         return problem(StatusCode::NOT_FOUND, "There is no such upload.");
     }
-    Json(json!({"url": format!("http://{address}/bucket/{id}/{number}")})).into_response()
+    let generation = world.generation;
+    Json(json!({"url": format!("http://{address}/bucket/{id}-{generation}/{number}")})).into_response()
 }
 
 async fn put_part(
@@ -136,11 +140,15 @@ async fn put_part(
     assert_eq!(headers["content-length"], body.len().to_string().as_str());
     assert!(!headers.contains_key("authorization"), "the bucket is not told the token");
     let mut world = world.lock().expect("not poisoned");
+    let (id, generation) = id.rsplit_once('-').expect("as it was signed");
+    if generation != world.generation.to_string() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     if let Some(status) = world.put_answers.pop() {
         return status.into_response();
     }
     world.puts.push(number);
-    world.parts.insert((id, number), body);
+    world.parts.insert((id.to_owned(), number), body);
     [("etag", "\"e\"")].into_response()
 }
 
@@ -202,6 +210,7 @@ async fn a_stopped_upload_goes_on_and_only_whole_parts_count() {
     assert_eq!(test.remembered(), 1);
     {
         let mut world = test.world();
+        world.generation += 1;
         world.put_answers.clear();
         world.puts.clear();
         world.parts.clear();

@@ -150,7 +150,7 @@ impl Invitation {
 /// Failed attempts on one name from anywhere, or from one place on any name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Attempts {
-    /// Failures since the last success or pause of [`Attempts::FORGET`].
+    /// Failures since the last success, or the last hour without one.
     pub failures: u32,
     /// The last one.
     pub last: Option<Timestamp>,

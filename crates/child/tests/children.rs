@@ -62,10 +62,11 @@ fn a_child_outlives_the_runtime_that_started_it_but_not_its_handle() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let child = runtime.block_on(async { spec("sleep").arg("1000").spawn().unwrap() });
     let pid = child.id().unwrap();
-    runtime.shutdown_background();
+    // Waits for its threads to end; a second child's whole life is time enough for the signal.
+    runtime.shutdown_timeout(Duration::from_secs(5));
     let second = tokio::runtime::Runtime::new().unwrap();
     second.block_on(async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(spec("true").spawn().unwrap().wait().await.unwrap().success());
         assert!(alive(pid), "the parent-death signal must not come when a worker thread ends");
         drop(child);
         gone(pid).await;

@@ -275,9 +275,10 @@ pub(crate) fn flashes(rate: &str, seconds: u32, picture: &str, sound: &str, code
     let during = |t: &str| format!("between({t}\\,1\\,1.099)+between({t}\\,{0}\\,{0}.099)", seconds - 1);
     let flash = format!("drawbox=c=white:t=fill:enable={}", during("t"));
     let beep = format!("aevalsrc=sin(2*PI*1000*t)*({}):s=48000:d={seconds}", during("t"));
+    // One source for both: of two, FFmpeg would begin each at its own start.
     format!(
-        "-f lavfi -i color=black:s=320x180:r={rate}:d={seconds},{flash}{picture} -f lavfi -i {beep}{sound} \
-         -map 0:v -map 1:a -pix_fmt yuv420p {codecs}"
+        "-f lavfi -i color=black:s=320x180:r={rate}:d={seconds},{flash}{picture}[out0];{beep}{sound}[out1] \
+         -map 0:v -map 0:a -pix_fmt yuv420p {codecs}"
     )
 }
 

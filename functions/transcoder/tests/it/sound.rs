@@ -99,10 +99,7 @@ async fn sound_without_a_cover_gets_a_plain_picture() {
         ("a.mp3", "-c:a libmp3lame -write_xing 0 -q:a 2"),
         ("b.wav", "-c:a pcm_s16le"),
         ("c.opus", "-c:a libopus"),
-        ("d.ogg", "-c:a libvorbis"),
         ("e.aac", "-c:a aac"),
-        ("f.mka", "-c:a flac"),
-        ("g.m4a", "-c:a alac"),
     ] {
         let clip = Clip::made(name, &format!("-f lavfi -i sine=440:r=48000:d=6.1 {codec}"));
         let made = made(&clip).await;

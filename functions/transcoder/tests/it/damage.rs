@@ -40,7 +40,8 @@ async fn a_picture_that_hardly_decodes_gives_what_there_is() {
     let clip = Clip::of("a.mkv", "320x180", "25", 4.0, "-c:v mjpeg -q:v 3 -c:a pcm_s16le");
     let mut bytes = std::fs::read(&clip.file).unwrap();
     // Nine of ten JPEGs lose their beginning.
-    let starts: Vec<usize> = bytes.windows(3).enumerate().filter(|(_, w)| w == b"\xff\xd8\xff").map(|(at, _)| at).collect();
+    let starts: Vec<usize> =
+        bytes.windows(3).enumerate().filter(|(_, w)| w == b"\xff\xd8\xff").map(|(at, _)| at).collect();
     for (n, at) in starts.into_iter().enumerate() {
         if n % 10 != 0 {
             bytes[at..at + 200].fill(0);
@@ -72,7 +73,10 @@ async fn one_picture_of_a_gif_is_a_clip() {
 
 #[tokio::test]
 async fn half_a_day_is_copied_and_cut_as_a_minute_is() {
-    let minute = Clip::made("a.mp4", "-f lavfi -i testsrc2=s=64x36:r=1:d=60 -pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 4");
+    let minute = Clip::made(
+        "a.mp4",
+        "-f lavfi -i testsrc2=s=64x36:r=1:d=60 -pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 4",
+    );
     let long = minute.then("b.mp4", "-stream_loop 719", "-c copy");
     let made = long.produced(&settings(json!({}))).await;
     assert_eq!(made.plan.picture, Picture::Copy, "{:?}", made.plan.reasons);

@@ -17,6 +17,7 @@ use clipset_core::{
     settings::SettingsDocument,
     video::{Phase, Publication, Upload, Video},
 };
+use clipset_transcoder::storyboard::INDEX;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -232,6 +233,14 @@ async fn an_upload_that_can_be_copied_plays_at_once_and_gets_the_rest_by_itself(
     let superseded: Vec<EncodeId> = system.video(&video).await.superseded.iter().map(|old| old.id).collect();
     assert_eq!(superseded, [first.hls.unwrap().encode]);
 
+    let storyboard = second.storyboard.unwrap();
+    let index = system.bucket.read_text(&MediaKey::Storyboard(storyboard, INDEX.into())).await.unwrap().unwrap();
+    assert_eq!(index.matches("sprite0.jpg#xywh=").count(), 16, "{index}");
+    assert!(index.contains("00:00:15.000 --> 00:00:16.000\nsprite0.jpg#xywh=800,90,160,90\n"), "{index}");
+    let sprite = stream.path().join("sprite0.jpg");
+    system.bucket.download(&MediaKey::Storyboard(storyboard, "sprite0.jpg".into()), &sprite).await.unwrap();
+    assert_eq!(ffprobe(&["-show_entries", "stream=codec_name,width,height"], &sprite).trim(), "mjpeg,1600,180");
+
     let (poster, mp4) = (second.poster.unwrap(), second.progressive.unwrap());
     let file = stream.path().join("poster.jpg");
     system.bucket.download(&MediaKey::Poster(poster), &file).await.unwrap();
@@ -347,7 +356,7 @@ async fn an_attempt_that_finds_its_publication_adds_only_what_is_missing() {
     // As if the runner had been killed right after its publication.
     let undo = system.videos.update(&video, |video| {
         let published = video.publication.as_mut().unwrap();
-        (published.poster, published.progressive) = (None, None);
+        (published.poster, published.progressive, published.storyboard) = (None, None, None);
         Ok::<_, ()>(())
     });
     undo.await.unwrap();
@@ -360,7 +369,7 @@ async fn an_attempt_that_finds_its_publication_adds_only_what_is_missing() {
     let mp4 = clip.folder.path().join("again.mp4");
     system.bucket.download(&MediaKey::Progressive(after.progressive.unwrap()), &mp4).await.unwrap();
     assert_eq!(pictures(&mp4).len(), 300);
-    assert!(after.poster.is_some());
+    assert!(after.poster.is_some() && after.storyboard.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,17 +389,96 @@ async fn a_gpu_that_breaks_down_in_mid_job_is_replaced_by_the_processor() {
     use std::os::unix::fs::PermissionsExt;
 
     let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -c:a aac");
-    let system = System::new(json!({"use_gpu_transcoding": true})).await;
+    let system = System::new(json!({})).await;
     // A GPU that passes the trial and fails the job.
     let fake = system.folder.path().join("ffmpeg");
     let script = "#!/bin/sh\ncase \"$*\" in\n*lavfi*h264_nvenc*) exit 0;;\n*h264_nvenc*) echo no GPU >&2; exit 1;;\n\
                   *) exec ffmpeg \"$@\";;\nesac\n";
     std::fs::write(&fake, script).unwrap();
     std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for format in ["hls", "progressive"] {
+        system.choose(json!({"use_gpu_transcoding": true, "video_output_format": format})).await;
+        let (video, job) = system.upload(&clip.file).await;
+        let mut runner = system.runner_with(&["run", job.as_str()], &[("FFMPEG", fake.to_str().unwrap())]);
+        assert!(runner.wait().await.unwrap().success());
+        let published = system.video(&video).await.publication.unwrap();
+        assert_eq!(published.hls.is_some(), format == "hls");
+        assert!(published.progressive.is_some());
+        let notes = system.job(&job).await.unwrap().notes;
+        assert!(notes.iter().any(|note| note.starts_with("the GPU failed (")), "{notes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_file_fails_its_own_job_alone() {
+    let system = System::new(json!({})).await;
+    let hostile = system.folder.path().join("hostile");
+    std::fs::write(&hostile, "#EXTM3U\n#EXTINF:4,\nfile:///etc/hostname\n").unwrap();
+    let good = Clip::of("a.mp4", "320x180", "30", 2.0, "-c:v libx264 -preset ultrafast -c:a aac");
+    let (refused, _) = system.upload(&hostile).await;
+    let (video, job) = system.upload(&good.file).await;
+    let _runner = system.runner(&["watch"]);
+    system.publication(&video, |published| published.poster.is_some()).await;
+    assert!(matches!(system.ended(&job).await.state, JobState::Done { .. }));
+    let Phase::Failed { error } = system.video(&refused).await.phase else { panic!("not failed") };
+    assert!(error.starts_with("The file is "), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_song_is_published_with_its_cover_or_without_one_that_cannot_be_shown() {
+    let system = System::new(json!({})).await;
+    let song = Clip::made(
+        "a.flac",
+        "-f lavfi -i sine=440:d=5 -f lavfi -i testsrc2=s=600x400:r=1:d=1 -map 0 -map 1 -frames:v 1 -c:v png \
+         -disposition:v attached_pic -c:a flac",
+    );
+    let mut bytes = std::fs::read(&song.file).unwrap();
+    let size = bytes.windows(4).position(|window| window == b"IHDR").unwrap() + 4;
+    bytes[size..size + 8].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let bomb = system.folder.path().join("bomb.flac");
+    std::fs::write(&bomb, bytes).unwrap();
+    for (file, size, note) in [(song.file.as_path(), (600, 400), "its cover"), (&bomb, (1280, 720), "a plain picture")]
+    {
+        let (video, job) = system.upload(file).await;
+        assert!(system.runner(&["run", job.as_str()]).wait().await.unwrap().success());
+        let published = system.video(&video).await.publication.unwrap();
+        assert_eq!((published.width, published.height), size);
+        assert!(published.poster.is_some() && published.progressive.is_some() && published.storyboard.is_none());
+        assert!((published.duration_seconds - 5.0).abs() < 0.21, "{}", published.duration_seconds);
+        let notes = system.job(&job).await.unwrap().notes;
+        assert!(notes.last().unwrap().contains(note), "{notes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_of_a_file_that_broke_off_says_so() {
+    let system = System::new(json!({"renditions": "single"})).await;
+    let codecs = "-c:v libx264 -preset ultrafast -g 60 -c:a aac -movflags +faststart";
+    let clip = Clip::of("a.mp4", "320x180", "30", 10.0, codecs);
+    let bytes = std::fs::read(&clip.file).unwrap();
+    std::fs::write(&clip.file, &bytes[..bytes.len() * 6 / 10]).unwrap();
     let (video, job) = system.upload(&clip.file).await;
-    let mut runner = system.runner_with(&["run", job.as_str()], &[("FFMPEG", fake.to_str().unwrap())]);
-    assert!(runner.wait().await.unwrap().success());
-    assert!(system.video(&video).await.publication.unwrap().hls.is_some());
+    assert!(system.runner(&["run", job.as_str()]).wait().await.unwrap().success());
+    let published = system.video(&video).await.publication.unwrap();
+    assert!((5.0..7.0).contains(&published.duration_seconds), "{}", published.duration_seconds);
     let notes = system.job(&job).await.unwrap().notes;
-    assert!(notes.iter().any(|note| note.starts_with("the GPU failed (")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("the file says it has 10.0 s, and ")), "{notes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poster_is_neither_black_nor_of_one_colour() {
+    let system = System::new(json!({"renditions": "single"})).await;
+    // Black, then blue, then for a moment something to see.
+    let clip = Clip::made(
+        "a.mp4",
+        "-f lavfi -i color=black:s=320x180:r=10:d=4[a];color=blue:s=320x180:r=10:d=12[b];testsrc2=s=320x180:r=10:d=2[c];\
+         [a][b][c]concat=n=3[out0] -pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 10",
+    );
+    let (video, job) = system.upload(&clip.file).await;
+    assert!(system.runner(&["run", job.as_str()]).wait().await.unwrap().success());
+    let poster = system.folder.path().join("poster.jpg");
+    let id = system.video(&video).await.publication.unwrap().poster.unwrap();
+    system.bucket.download(&MediaKey::Poster(id), &poster).await.unwrap();
+    // Blue alone makes hardly a kilobyte of JPEG.
+    assert!(std::fs::metadata(&poster).unwrap().len() > 8_000);
 }

@@ -104,6 +104,17 @@ impl Clip {
     }
 
     pub(crate) async fn produced_by(&self, plan: Plan, settings: &Settings, rungs: usize) -> Result<Made, Failure> {
+        self.produced_within(plan, settings, rungs, ALLOWANCE, 1 << 30).await
+    }
+
+    pub(crate) async fn produced_within(
+        &self,
+        plan: Plan,
+        settings: &Settings,
+        rungs: usize,
+        allowance: Allowance,
+        most_bytes: u64,
+    ) -> Result<Made, Failure> {
         let store = FolderStore { root: self.folder.path().join("store") };
         let renditions = plan.rungs.iter().take(rungs).enumerate().map(|(n, rung)| Rendition {
             rung: rung.clone(),
@@ -115,8 +126,8 @@ impl Clip {
             recipe: Recipe { plan: &plan, settings, encoder: Encoder::X264, renditions: renditions.collect() },
             folder: self.folder.path(),
             input: &self.file,
-            allowance: ALLOWANCE,
-            most_bytes: 1 << 30,
+            allowance,
+            most_bytes,
             encode,
             keep_best: false,
         };
@@ -128,6 +139,7 @@ impl Clip {
 }
 
 /// A stream in a folder, as it would stand in the bucket.
+#[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) plan: Plan,
     pub(crate) produced: Produced,
@@ -275,9 +287,10 @@ pub(crate) fn flashes(rate: &str, seconds: u32, picture: &str, sound: &str, code
     let during = |t: &str| format!("between({t}\\,1\\,1.099)+between({t}\\,{0}\\,{0}.099)", seconds - 1);
     let flash = format!("drawbox=c=white:t=fill:enable={}", during("t"));
     let beep = format!("aevalsrc=sin(2*PI*1000*t)*({}):s=48000:d={seconds}", during("t"));
+    // One source for both: of two, FFmpeg would begin each at its own start.
     format!(
-        "-f lavfi -i color=black:s=320x180:r={rate}:d={seconds},{flash}{picture} -f lavfi -i {beep}{sound} \
-         -map 0:v -map 1:a -pix_fmt yuv420p {codecs}"
+        "-f lavfi -i color=black:s=320x180:r={rate}:d={seconds},{flash}{picture}[out0];{beep}{sound}[out1] \
+         -map 0:v -map 0:a -pix_fmt yuv420p {codecs}"
     )
 }
 

@@ -135,7 +135,7 @@ pub(crate) fn likeness(stream: &Path, source: &Path, size: (u32, u32), rate: f64
     // Four tenths of a picture earlier, so that rounded time stamps do not show the picture before.
     let earlier = 0.4 / rate;
     let graph = format!(
-        "[0:v:0]setpts=PTS-STARTPTS,{same}[a];[1:v:0]{filters},setpts=PTS-STARTPTS-{earlier}/TB,{same}[b];\
+        "[0:v:0]setpts=PTS-STARTPTS,{same}[a];[1:v:0]{filters},settb=1/90000,setpts=PTS-STARTPTS-{earlier}/TB,{same}[b];\
          [a][b]ssim=stats_file=/dev/fd/2[c]"
     );
     let mut command = Command::new("ffmpeg");

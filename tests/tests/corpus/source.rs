@@ -55,6 +55,8 @@ pub(crate) struct Source {
     /// Filters that bring a decoded source to what is comparable; nothing if it is not comparable.
     reference: Option<&'static str>,
     tone_mapped: bool,
+    tolerance: f64,
+    note: &'static str,
     same_level: bool,
 }
 
@@ -88,6 +90,8 @@ pub(crate) fn video(file: &'static str, codecs: impl Into<String>) -> Source {
         flashes: 2,
         reference: Some("null"),
         tone_mapped: false,
+        tolerance: 0.1,
+        note: "",
         same_level: true,
     }
 }
@@ -220,6 +224,16 @@ impl Source {
         Self { same_level: false, ..self }
     }
 
+    /// How far its length may be from what was said, seconds.
+    pub(crate) fn about(self, tolerance: f64) -> Self {
+        Self { tolerance, ..self }
+    }
+
+    /// The job says this too.
+    pub(crate) fn noting(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
     /// Makes it in `folder`.
     pub(crate) fn make(&self, folder: &Path) -> PathBuf {
         let mut file = folder.join(self.file);
@@ -288,6 +302,7 @@ impl Source {
         assert_eq!(outcome.phase, Phase::Completed, "{notes}");
         let planned = outcome.notes.iter().any(|note| note.starts_with(head) && note.contains(reason));
         assert!(planned, "expected \"{head}… {reason}\", and the notes are: {notes}");
+        assert!(notes.contains(self.note), "{:?} is not noted: {notes}", self.note);
     }
 
     fn stream_is_as_expected(&self, file: &Path, folder: &TempDir, outcome: &Outcome) {
@@ -303,7 +318,7 @@ impl Source {
         expect(stream.size == self.size, format!("the size is {:?}, not {:?}", stream.size, self.size));
         expect((stream.rate - self.rate).abs() < 0.05, format!("the rate is {}, not {}", stream.rate, self.rate));
         let off = (stream.seconds - self.seconds).abs();
-        expect(off <= 0.1 + 1.0 / self.rate, format!("it lasts {} s, not {}", stream.seconds, self.seconds));
+        expect(off <= self.tolerance + 1.0 / self.rate, format!("it lasts {} s, not {}", stream.seconds, self.seconds));
         let said = outcome.duration;
         expect((said - stream.seconds).abs() < 0.05, format!("the document says {said} s of {}", stream.seconds));
         expect(

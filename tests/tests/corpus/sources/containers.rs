@@ -10,8 +10,8 @@ fn h264_and_aac(file: &'static str, options: &str) -> Source {
 sources! {
     the_index_at_the_end = h264_and_aac("end.mp4", "");
     the_index_in_front = h264_and_aac("front.mp4", "-movflags +faststart");
-    fragmented_mp4 = h264_and_aac("fragments.mp4", "-movflags frag_keyframe+empty_moov+default_base_moof");
-    fragmented_mp4_with_a_fragment_per_picture = h264_and_aac("stream.mp4", "-movflags frag_every_frame+empty_moov");
+    fragmented_mp4 = h264_and_aac("fragments.mp4", "-movflags frag_keyframe+delay_moov+default_base_moof");
+    fragmented_mp4_with_a_fragment_per_picture = h264_and_aac("stream.mp4", "-movflags frag_every_frame+delay_moov");
     quicktime = h264_and_aac("clip.mov", "");
     matroska = h264_and_aac("clip.mkv", "");
     matroska_without_an_index = h264_and_aac("live.mkv", "-live 1");
@@ -25,7 +25,7 @@ sources! {
     mp4_with_av1 = video("clip.mp4", "-c:v libsvtav1 -preset 12 -crf 25 -c:a aac").lasting(4).encoded("av1");
     avi_with_motion_jpeg = video("camera.avi", "-c:v mjpeg -q:v 3 -pix_fmt yuvj420p -c:a pcm_s16le").encoded("mjpeg");
     avi_with_mpeg_4 = video("divx.avi", "-c:v mpeg4 -vtag DIVX -q:v 2 -bf 2 -c:a libmp3lame").encoded("mpeg4");
-    avi_with_h264 = h264_and_aac("clip.avi", "-bf 0");
+    avi_with_h264 = h264_and_aac("clip.avi", "-bf 0").encoded("time stamps");
     windows_media = video("clip.wmv", "-c:v wmv2 -q:v 2 -c:a wmav2").encoded("wmv2");
     theora = video("clip.ogv", "-c:v libtheora -q:v 9 -c:a libvorbis").encoded("theora");
     mpeg_1 = video("clip.mpg", "-c:v mpeg1video -q:v 2 -c:a mp2").encoded("mpeg1video");

@@ -46,10 +46,10 @@ sources! {
         .encoded("more than 60 pictures");
     a_screen_recording_of_a_varying_rate = video("screen.mp4",
         "-fps_mode vfr -c:v libx264 -preset ultrafast -crf 18 -g 999 -c:a aac").at("30", 30.0)
-        .filtered("select=between(mod(n\\,30)\\,0\\,4)+eq(mod(n\\,7)\\,0)").encoded("key frames");
+        .lasting(8).filtered("select=between(mod(n\\,30)\\,0\\,4)+eq(mod(n\\,7)\\,0)").encoded("key frames");
     a_screen_recording_in_matroska = video("screen.mkv",
         "-fps_mode vfr -c:v libx264 -preset ultrafast -crf 18 -g 999 -c:a libopus").at("60", 60.0)
-        .filtered("select=between(mod(n\\,60)\\,0\\,9)+eq(mod(n\\,3)\\,0)").encoded("key frames");
+        .lasting(8).filtered("select=between(mod(n\\,60)\\,0\\,9)+eq(mod(n\\,3)\\,0)").encoded("key frames");
     a_rate_of_29_97 = video("ntsc.mp4", format!("{H264} -c:a aac")).at("30000/1001", 29.97);
     a_rate_of_23_976_with_far_key_frames = video("film.mp4", "-c:v libx264 -preset ultrafast -crf 18 -g 500 -c:a aac")
         .at("24000/1001", 23.976).lasting(8).encoded("key frames");

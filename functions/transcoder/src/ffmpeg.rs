@@ -162,6 +162,20 @@ impl Running {
     }
 }
 
+/// Whether `warnings` say that FFmpeg left something out or made it up.
+pub fn speak_of_damage(warnings: &[String]) -> bool {
+    const WORDS: [&str; 7] = [
+        "partial file",
+        "corrupt",
+        "error while decoding",
+        "Invalid data",
+        "Invalid NAL",
+        "concealing",
+        "ended prematurely",
+    ];
+    warnings.iter().any(|line| WORDS.iter().any(|words| line.contains(words)))
+}
+
 fn child(program: &Path, args: Vec<OsString>, limits: Limits) -> ChildSpec {
     // Nothing of the environment but what finds programs, libraries and a GPU: no key, no secret.
     let wanted = |name: &str| {

@@ -7,6 +7,7 @@ mod sizes;
 mod streams;
 
 pub use colours::{Colours, Conversion};
+pub(crate) use obstacles::BREAKS_OFF;
 pub use sizes::{LADDER, Rung};
 
 use clipset_core::settings::Settings;
@@ -97,6 +98,9 @@ pub struct Plan {
     pub duration: Option<f64>,
     /// Where a copied picture is cut, seconds from the file's start.
     pub cuts: Vec<f64>,
+    /// Copied from a container whose end may be torn without a sign of it, so what comes last is
+    /// decoded before it is published.
+    pub end_unsure: bool,
     /// Why, in words.
     pub reasons: Vec<String>,
 }
@@ -203,6 +207,7 @@ fn copied(probe: &Probe, chosen: &Video<'_>, pictures: &Pictures, settings: &Set
         duration: known_duration(probe),
         // FFmpeg's clock begins at the file's start.
         cuts: cuts(chosen, pictures).into_iter().map(|cut| cut - start).collect(),
+        end_unsure: !is_counted(probe, video),
         reasons: vec![match sound {
             Sound::Copy => {
                 "repackaged without encoding: the picture is H.264 and the sound AAC-LC, as players want them".into()
@@ -235,6 +240,7 @@ fn encoded(probe: &Probe, chosen: &Video<'_>, against: &[String], settings: &Set
         channels: audio.map_or(0, |audio| audio.channels),
         duration: known_duration(probe),
         cuts: Vec::new(),
+        end_unsure: false,
         reasons: vec![format!("encoded, because {}", against.join("; "))],
     }
 }
@@ -265,6 +271,7 @@ fn of_sound(probe: &Probe, audio: &Stream, cover: Option<&Stream>, settings: &Se
         channels: audio.channels,
         duration: Some(duration),
         cuts: Vec::new(),
+        end_unsure: false,
         reasons: vec![format!("the file has sound and no picture, so {with} is shown as a still picture")],
     })
 }
@@ -293,6 +300,12 @@ fn copied_sound(chosen: &Video<'_>) -> (Sound, String) {
 fn cuts(chosen: &Video<'_>, pictures: &Pictures) -> Vec<f64> {
     let sound = chosen.audio.and_then(|audio| audio.start_time);
     pictures.cuts(sound.unwrap_or(pictures.first).min(pictures.first))
+}
+
+/// The container says how much there is, so that a torn end shows: Matroska in every block, MP4 in
+/// its index, unless it is fragmented.
+fn is_counted(probe: &Probe, video: &Stream) -> bool {
+    probe.format.format_name.starts_with("matroska") || video.nb_frames.is_some_and(|count| count > 0.0)
 }
 
 fn sample_rate(audio: Option<&Stream>) -> u32 {

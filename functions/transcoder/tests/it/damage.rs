@@ -1,6 +1,6 @@
 //! Files that are damaged, very short or very long.
 
-use clipset_transcoder::plan::Picture;
+use clipset_transcoder::{failure::Failure, plan::Picture};
 use serde_json::json;
 
 use crate::world::{Clip, settings};
@@ -17,6 +17,23 @@ async fn a_copyable_file_that_broke_off_is_decoded_as_far_as_it_goes() {
         assert!(made.plan.reasons[0].contains("breaks off before its end"), "{name}: {:?}", made.plan.reasons);
         assert!((5.0..7.0).contains(&made.duration()), "{name}: {}", made.duration());
         made.is_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_torn_end_that_no_container_tells_of_is_found_by_decoding_it() {
+    for (name, options) in [("a.ts", ""), ("b.mp4", "-movflags frag_keyframe+empty_moov")] {
+        let codecs = format!("-c:v libx264 -preset veryfast -bf 2 -g 50 -c:a aac {options}");
+        let whole = Clip::of(name, "640x360", "25", 10.0, &codecs);
+        let good = whole.produced(&settings(json!({}))).await;
+        assert_eq!((good.plan.picture, good.plan.end_unsure), (Picture::Copy, true), "{name}: {:?}", good.plan.reasons);
+        let bytes = std::fs::read(&whole.file).unwrap();
+        std::fs::write(&whole.file, &bytes[..bytes.len() * 6 / 10]).unwrap();
+        let plan = whole.plan(&settings(json!({}))).await.unwrap();
+        if plan.picture == Picture::Copy {
+            let failed = whole.produced_by(plan, &settings(json!({})), 1).await.unwrap_err();
+            assert_eq!(failed, Failure::NotCopyable("the file breaks off before its end".into()), "{name}");
+        }
     }
 }
 

@@ -280,12 +280,14 @@ async fn a_file_that_is_no_video_fails_with_a_sentence_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_tell_done_failed_and_wrong_usage_apart() {
-    let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -c:a aac");
+    // One key frame, for poster and storyboard too.
+    let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -g 300 -c:a aac");
     let system = System::new(json!({"video_output_format": "progressive"})).await;
     let (video, job) = system.upload(&clip.file).await;
     assert_eq!(system.runner(&["run", job.as_str()]).wait().await.unwrap().code(), Some(0));
     let published = system.video(&video).await.publication.unwrap();
-    assert!(published.hls.is_none() && published.progressive.is_some() && published.poster.is_some());
+    assert!(published.hls.is_none() && published.progressive.is_some());
+    assert!(published.poster.is_some() && published.storyboard.is_some());
     assert!((published.duration_seconds - 5.0).abs() < 0.1, "{}", published.duration_seconds);
     assert_eq!(system.runner(&["run", "not a job"]).wait().await.unwrap().code(), Some(2));
     assert_eq!(system.runner(&["run", job.as_str()]).wait().await.unwrap().code(), Some(1), "it has ended");

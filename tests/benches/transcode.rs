@@ -1,7 +1,8 @@
 //! What a job adds to the FFmpeg that it runs, and what one run for all sizes saves. Ratios of runs
 //! beside each other, so that a slow machine slows both.
 //!
-//! `cargo build --release --bins && cargo bench -p clipset-tests --bench transcode` (ten minutes on two cores)
+//! `cargo build --release --bins && cargo bench -p clipset-tests --bench transcode` (ten minutes on two cores);
+//! `-- encoding`, `-- ladder` or `-- repackaging` for one of the three.
 #![allow(missing_docs)]
 
 use std::{
@@ -41,6 +42,7 @@ const JOB_LIMIT: f64 = 1.05;
 /// Seconds that publication by copying may take beyond `-c copy`.
 const COPY_LIMIT: f64 = 1.0;
 const RUNS: usize = 3;
+const PARTS: [&str; 3] = ["encoding", "ladder", "repackaging"];
 
 struct Bench {
     store: Store,
@@ -58,9 +60,14 @@ async fn main() {
     let clip = Clip { seconds: 60, width: 1280, height: 720, keyframes_every: 60 };
     let copyable = clip.make(folder.path(), "copyable.mp4");
     let rare = Clip { keyframes_every: 250, ..clip }.make(folder.path(), "rare.mp4");
-    bench.encoding(&rare).await;
-    bench.ladder(&rare).await;
-    bench.repackaging(&copyable).await;
+    let asked: Vec<String> = std::env::args().filter(|arg| PARTS.contains(&arg.as_str())).collect();
+    for part in PARTS.into_iter().filter(|part| asked.is_empty() || asked.iter().any(|asked| asked == part)) {
+        match part {
+            "encoding" => bench.encoding(&rare).await,
+            "ladder" => bench.ladder(&rare).await,
+            _ => bench.repackaging(&copyable).await,
+        }
+    }
 }
 
 fn config(bucket: BucketConfig, folder: &Path) -> TranscoderConfig {

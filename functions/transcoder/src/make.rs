@@ -7,7 +7,7 @@ use clipset_core::{id::EncodeId, job::JobKind, key::MediaKey, settings::OutputFo
 use crate::{
     arguments::{Encoder, Recipe, Rendition, mp4},
     failure::Failure,
-    ffmpeg::speak_of_damage,
+    messages::speak_of_damage,
     phases::{FETCHED, PUBLISHED, Task},
     plan::{Origin, Picture, Plan},
     probe::probe,

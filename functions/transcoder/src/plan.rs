@@ -4,6 +4,7 @@ mod colours;
 mod obstacles;
 mod rate;
 mod sizes;
+mod still;
 mod streams;
 
 pub use colours::{Colours, Conversion};
@@ -20,12 +21,6 @@ use streams::{Chosen, Video};
 
 /// No clip is longer, seconds. A time stamp that jumps by years would otherwise be filled with pictures.
 pub const LONGEST: f64 = 24.0 * 3600.0;
-
-/// Pictures a second of a still picture: enough to begin a segment anywhere.
-const STILL_RATE: Ratio = Ratio { num: 5, den: 1 };
-
-/// The plain picture of a sound without a cover, pixels.
-const PLAIN: (u32, u32) = (1280, 720);
 
 /// Where the picture comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +134,7 @@ pub fn plan(probe: &Probe, pictures: Option<&Pictures>, settings: &Settings) -> 
         return Err(Refusal("The clip is longer than 24 hours, which is more than is taken.".into()));
     }
     match streams::choose(probe)? {
-        Chosen::Sound { audio, cover } => of_sound(probe, audio, cover, settings),
+        Chosen::Sound { audio, cover } => still::of_sound(probe, audio, cover, settings),
         Chosen::Video(chosen) => {
             let mut against = obstacles::of_probe(&chosen, probe, settings);
             match pictures {
@@ -166,21 +161,13 @@ impl Plan {
     pub fn encoded(probe: &Probe, settings: &Settings, reason: &str) -> Result<Self, Refusal> {
         match streams::choose(probe)? {
             Chosen::Video(chosen) => Ok(encoded(probe, &chosen, &[reason.to_owned()], settings)),
-            Chosen::Sound { audio, cover } => of_sound(probe, audio, cover, settings),
+            Chosen::Sound { audio, cover } => still::of_sound(probe, audio, cover, settings),
         }
     }
 
     /// The picture is more than a cover or a plain colour.
     pub fn has_moving_pictures(&self) -> bool {
         matches!(self.video, Origin::Stream(_))
-    }
-
-    /// The same sound with a plain picture, because its cover could not be decoded.
-    #[must_use]
-    pub fn without_cover(self, settings: &Settings) -> Self {
-        let reasons = vec!["shown with a plain picture, because the cover could not be decoded".to_owned()];
-        let rungs = sizes::only(PLAIN, settings);
-        Self { video: Origin::Plain, rungs, preparation: still_preparation(Colours::default()), reasons, ..self }
     }
 }
 
@@ -243,41 +230,6 @@ fn encoded(probe: &Probe, chosen: &Video<'_>, against: &[String], settings: &Set
         end_unsure: false,
         reasons: vec![format!("encoded, because {}", against.join("; "))],
     }
-}
-
-/// Sound alone becomes a video all the same, so that it plays wherever a clip does.
-fn of_sound(probe: &Probe, audio: &Stream, cover: Option<&Stream>, settings: &Settings) -> Result<Plan, Refusal> {
-    let start = probe.format.start_time.unwrap_or_default();
-    let duration = audio.end().map(|end| end - start).or(known_duration(probe)).filter(|seconds| *seconds > 0.0);
-    let duration = duration
-        .ok_or_else(|| Refusal("The file has sound and no picture, and none of the sound can be read.".into()))?;
-    if duration > LONGEST {
-        return Err(Refusal("The recording is longer than 24 hours, which is more than is taken.".into()));
-    }
-    let (video, size, colours, with) = match cover {
-        Some(cover) => (Origin::Cover(cover.index), sizes::shown(cover), Colours::of(cover), "its cover"),
-        None => (Origin::Plain, PLAIN, Colours::default(), "a plain one"),
-    };
-    Ok(Plan {
-        video,
-        audio: Some(audio.index),
-        picture: Picture::Encode,
-        sound: Sound::Encode,
-        // Hardly any bits in any size.
-        rungs: sizes::only(size, settings),
-        frame_rate: f64::from(STILL_RATE.num),
-        preparation: still_preparation(colours),
-        sample_rate: sample_rate(Some(audio)),
-        channels: audio.channels,
-        duration: Some(duration),
-        cuts: Vec::new(),
-        end_unsure: false,
-        reasons: vec![format!("the file has sound and no picture, so {with} is shown as a still picture")],
-    })
-}
-
-fn still_preparation(colours: Colours) -> Preparation {
-    Preparation { rate: Some(STILL_RATE), colours, ..Preparation::default() }
 }
 
 fn copied_sound(chosen: &Video<'_>) -> (Sound, String) {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{
     failure::{Failure, NO_INDEX},
-    ffmpeg::{Tools, clean, input_safety},
+    ffmpeg::{Tools, input_safety},
+    messages::clean,
 };
 
 /// A file with hardly anything in it needs milliseconds; one made to keep us busy gets this long.

@@ -22,8 +22,9 @@ use tokio::{
 use crate::{
     arguments::{self, HLS_FOLDER, Recipe},
     failure::Failure,
-    ffmpeg::{Allowance, Tools, speak_of_damage},
+    ffmpeg::{Allowance, Tools},
     ladder::{Measured, Playlists, aligned, playlists, segment_name},
+    messages::speak_of_damage,
     mpegts::Contents,
     plan::{BREAKS_OFF, Picture},
 };

@@ -64,7 +64,7 @@ fn of_picture(video: &Stream, settings: &Settings) -> Vec<String> {
     let short = video.width.min(video.height);
     let most = settings.max_resolution.short_side();
     check(short <= most, format!("the settings allow {most} lines and the picture has {short}"));
-    check(video.width % 2 == 0 && video.height % 2 == 0, "its size is odd".into());
+    check(video.width.is_multiple_of(2) && video.height.is_multiple_of(2), "its size is odd".into());
     against
 }
 

@@ -5,7 +5,10 @@ use std::path::Path;
 use clipset_transcoder::plan::Picture;
 use serde_json::json;
 
-use crate::world::{Clip, Made, ffmpeg, ffprobe, settings};
+use crate::{
+    made::Made,
+    world::{Clip, ffmpeg, ffprobe, settings},
+};
 
 /// Good enough that what differs is not the quantiser.
 async fn made(clip: &Clip) -> Made {

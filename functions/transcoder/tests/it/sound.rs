@@ -5,7 +5,10 @@ use std::path::Path;
 use clipset_transcoder::plan::{Origin, Picture, Sound};
 use serde_json::json;
 
-use crate::world::{Clip, Made, ffmpeg, ffprobe, settings};
+use crate::{
+    made::Made,
+    world::{Clip, ffmpeg, ffprobe, settings},
+};
 
 const PICTURE: &str = "-f lavfi -i testsrc2=s=320x180:r=25:d=4";
 const H264: &str = "-pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 50";

@@ -3,7 +3,10 @@
 use clipset_transcoder::plan::{Picture, Sound};
 use serde_json::json;
 
-use crate::world::{Clip, Made, flashes, settings};
+use crate::{
+    made::Made,
+    world::{Clip, flashes, settings},
+};
 
 const H264: &str = "-c:v libx264 -preset ultrafast -bf 2 -g 50";
 

@@ -140,6 +140,7 @@ async fn publish(store: &Store) -> ShortId {
         progressive: None,
         poster: None,
         storyboard: None,
+        checked: None,
     };
     video.publish(publication, now).expect("pending");
     clipset_bucket::Videos::new(store.bucket.clone()).create(&video).await.expect("stored");

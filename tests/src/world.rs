@@ -116,6 +116,7 @@ impl World {
             progressive: None,
             poster: None,
             storyboard: None,
+            checked: None,
         };
         let until = Timestamp::now();
         let changed = self.service.videos.update(&video.short_id, |video| video.publish(publication.clone(), until));

@@ -5,9 +5,11 @@
 //! | [`Bucket`] | the connection, its time-outs and retries, and the start-up probe |
 //! | `documents` | JSON documents: read, create, replace, update under races, remove, list |
 //! | `media` | files and small objects, streamed; multipart above 16 MiB |
+//! | `streams` | published streams as files, to be checked |
 //! | `uploads` | multipart uploads that clients send by presigned URLs |
 //! | [`Videos`] | the videos' documents with the listing that is derived from them |
 //! | [`Jobs`] | jobs and their queue |
+//! | [`Migrations`] | the run in which older videos move to HLS |
 //! | [`SettingsStore`] | the settings |
 
 mod connection;
@@ -16,7 +18,9 @@ mod error;
 mod jobs;
 mod listing;
 mod media;
+mod migrations;
 mod settings;
+mod streams;
 mod uploads;
 mod videos;
 
@@ -25,6 +29,7 @@ pub use documents::{Etag, Stored, Versioned};
 pub use error::{BucketError, UpdateError};
 pub use jobs::Jobs;
 pub use listing::Page;
+pub use migrations::Migrations;
 pub use settings::SettingsStore;
 pub use uploads::{Part, UploadError, Whole};
 pub use videos::{Reindexed, Videos};

@@ -1,6 +1,6 @@
 //! The listing's shards in the bucket. See [`clipset_core::listing`] for how they stay whole.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, pin::pin};
 
 use clipset_core::{
     id::ShortId,
@@ -14,8 +14,8 @@ use crate::{Bucket, BucketError, UpdateError};
 
 const SHARDS: &str = "catalog/shards/";
 
-/// Shards read ahead in a search, whose hits may stand anywhere.
-const SEARCH_AHEAD: usize = 8;
+/// Shards read ahead where all are read, as in a search, whose hits may stand anywhere.
+const READ_AHEAD: usize = 8;
 
 /// A page of the listing.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,20 +41,12 @@ impl Listing {
         let names = self.names().await?;
         let after = cursor.unwrap_or(FIRST_SHARD);
         let first = names.partition_point(|name| name.as_str() <= after).saturating_sub(1);
-        let ends = names.iter().skip(first + 1).cloned().map(Some).chain([None]);
-        let begun = names.iter().skip(first).cloned();
-        let shards = begun.zip(ends).map(|(name, end)| async move {
-            let mut shard = self.read(&name).await?;
-            if let Some(end) = end {
-                shard.cut(&end);
-            }
-            Ok::<_, BucketError>(shard.entries)
-        });
-        let ahead = if query.words.is_empty() { 1 } else { SEARCH_AHEAD };
-        let mut shards = stream::iter(shards).buffered(ahead);
+        let ahead = if query.words.is_empty() { 1 } else { READ_AHEAD };
+        let mut shards = pin!(self.shards(names.into_iter().skip(first).collect(), ahead));
         let mut entries = Vec::new();
-        while let Some(shard) = shards.try_next().await? {
-            for entry in shard.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after) {
+        while let Some((_, shard)) = shards.try_next().await? {
+            for entry in shard.entries.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after)
+            {
                 if entries.len() == limit {
                     let next_cursor = entries.last().map(Entry::key);
                     return Ok(Page { entries, next_cursor });
@@ -98,15 +90,28 @@ impl Listing {
         self.change(&name, |shard| shard.remove(&video.short_id)).await.map(drop)
     }
 
+    /// The shards of `names`, each without what belongs to the next one.
+    fn shards(
+        &self,
+        names: Vec<String>,
+        ahead: usize,
+    ) -> impl futures_util::Stream<Item = Result<(String, Shard), BucketError>> {
+        let ends: Vec<_> = names.iter().skip(1).cloned().map(Some).chain([None]).collect();
+        let shards = names.into_iter().zip(ends).map(async |(name, end)| {
+            let mut shard = self.read(&name).await?;
+            if let Some(end) = end {
+                shard.cut(&end);
+            }
+            Ok((name, shard))
+        });
+        stream::iter(shards).buffered(ahead)
+    }
+
     /// Every entry that readers see.
     pub(crate) async fn all(&self) -> Result<Vec<(String, Entry)>, BucketError> {
-        let names = self.names().await?;
+        let mut shards = pin!(self.shards(self.names().await?, READ_AHEAD));
         let mut all = Vec::new();
-        for (at, name) in names.iter().enumerate() {
-            let mut shard = self.read(name).await?;
-            if let Some(next) = names.get(at + 1) {
-                shard.cut(next);
-            }
+        while let Some((name, shard)) = shards.try_next().await? {
             all.extend(shard.entries.into_iter().map(|entry| (name.clone(), entry)));
         }
         Ok(all)

@@ -99,6 +99,14 @@ impl Videos {
         self.bucket.remove(&DocumentKey::Video(video.short_id.clone())).await
     }
 
+    /// Every entry of the listing, the newest first.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn entries(&self) -> Result<Vec<Entry>, BucketError> {
+        Ok(self.listing.all().await?.into_iter().map(|(_, entry)| entry).collect())
+    }
+
     /// Every video. For sweeps: it reads all documents.
     ///
     /// # Errors

@@ -99,6 +99,10 @@ pub enum DocumentKey {
     QueueEntry(String),
     /// `jobs/marker.json`: rewritten whenever there is news for runners.
     JobMarker,
+    /// `jobs/migration.json`: the run in which older videos move to HLS.
+    Migration,
+    /// `jobs/migrations/{uuid}-{chunk}.json`: part of what a run has before it; never changes.
+    MigrationPlan(EncodeId, usize),
     /// `jobs/runners/{name}.json`: what a runner measured of its encoders.
     Runner(String),
     /// `accounts/users/{username}.json`.
@@ -109,6 +113,8 @@ pub enum DocumentKey {
     Invitation(String),
     /// `accounts/attempts/{name}.json`: failed attempts, for throttling.
     Attempts(String),
+    /// `accounts/quotas/{username}.json`: what a member uploaded in a week.
+    Quota(Username),
     /// `shares/{share_id}.json`.
     Share(ShareId),
 }
@@ -122,11 +128,14 @@ impl fmt::Display for DocumentKey {
             Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
+            Self::Migration => f.write_str("jobs/migration.json"),
+            Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
             Self::Runner(name) => write!(f, "jobs/runners/{name}.json"),
             Self::Account(name) => write!(f, "accounts/users/{name}.json"),
             Self::Session(id) => write!(f, "accounts/sessions/{id}.json"),
             Self::Invitation(id) => write!(f, "accounts/invitations/{id}.json"),
             Self::Attempts(name) => write!(f, "accounts/attempts/{name}.json"),
+            Self::Quota(name) => write!(f, "accounts/quotas/{name}.json"),
             Self::Share(id) => write!(f, "shares/{id}.json"),
         }
     }

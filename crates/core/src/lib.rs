@@ -13,6 +13,8 @@
 //! | [`listing`] | the shards from which pages of videos are read |
 //! | [`settings`] | what an administrator chooses |
 //! | [`encoders`] | what a runner measured of its encoders |
+//! | [`migration`] | the run in which older videos move to HLS |
+//! | [`quota`] | what a member uploaded in a week |
 //! | [`account`], [`share`] | who may see what |
 
 pub mod account;
@@ -21,7 +23,9 @@ pub mod id;
 pub mod job;
 pub mod key;
 pub mod listing;
+pub mod migration;
 pub mod playlist;
+pub mod quota;
 pub mod settings;
 pub mod share;
 pub mod signing;

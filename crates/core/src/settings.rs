@@ -184,6 +184,8 @@ pub struct Settings {
     pub max_file_size_bytes: u64,
     /// What one user may upload in seven days, bytes.
     pub weekly_upload_limit_bytes: u64,
+    /// Clips are deleted so many days after their upload began, unless they have a time of their own; never, if none.
+    pub expire_after_days: Option<u32>,
 }
 
 impl Default for Settings {
@@ -207,11 +209,15 @@ impl Default for Settings {
             progressive_fallback: true,
             max_file_size_bytes: 10 << 30,
             weekly_upload_limit_bytes: 50 << 30,
+            expire_after_days: None,
         };
         settings.fill_from_preset();
         settings
     }
 }
+
+/// A hundred years.
+pub const LONGEST_LIFE_DAYS: u32 = 36_500;
 
 /// The fields that a preset fills.
 const PRESET_FIELDS: [&str; 8] = [
@@ -290,6 +296,9 @@ impl Settings {
             // The upper end: 10,000 parts of 5 GiB are more than S3 takes in one object (5 TiB).
             "max_file_size_bytes" => within(self.max_file_size_bytes, 1 << 20, 5 << 40),
             "weekly_upload_limit_bytes" => within(self.weekly_upload_limit_bytes, 1 << 20, 1 << 50),
+            "expire_after_days" => {
+                self.expire_after_days.and_then(|days| within(days.into(), 1, LONGEST_LIFE_DAYS.into()))
+            }
             _ => None,
         }
     }

@@ -83,6 +83,9 @@ pub struct Publication {
     /// `images/{uuid}/…`: sprites and their index.
     #[serde(default)]
     pub storyboard: Option<EncodeId>,
+    /// When the stream passed its check; only then may the original go.
+    #[serde(default)]
+    pub checked: Option<Timestamp>,
 }
 
 /// Something that was published and no longer is.
@@ -126,6 +129,9 @@ pub struct Video {
     /// What they got before.
     #[serde(default)]
     pub superseded: Vec<Superseded>,
+    /// Deleted so many days after the upload began; 0: never; `None`: as the settings say.
+    #[serde(default)]
+    pub expire_after_days: Option<u32>,
 }
 
 /// A change that the video's phase does not allow.
@@ -175,6 +181,7 @@ impl Video {
             job: None,
             publication: None,
             superseded: Vec::new(),
+            expire_after_days: None,
         }
     }
 
@@ -287,6 +294,51 @@ impl Video {
         }
     }
 
+    /// The published stream `encode` passed its check.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] if it is deleted, or another stream is published by now.
+    pub fn pass_check(&mut self, encode: EncodeId, now: Timestamp) -> Result<(), VideoError> {
+        let same = self.stream().is_some_and(|stream| stream.encode == encode);
+        self.require(same && !self.is_deleted(), "marked as checked")?;
+        self.publication.as_mut().expect("required above").checked = Some(now);
+        Ok(())
+    }
+
+    /// The original goes: the stream that passed its check stands for it. It is superseded until `until`.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] unless a stream is published that passed its check.
+    pub fn retire_original(&mut self, until: Timestamp) -> Result<(), VideoError> {
+        let checked = self.publication.as_ref().is_some_and(|published| published.checked.is_some());
+        self.require(checked && self.stream().is_some() && !self.is_deleted(), "parted from its original")?;
+        let original = self.upload.original.take();
+        self.superseded.extend(original.map(|id| Superseded { id, until }));
+        Ok(())
+    }
+
+    /// The MP4 goes, for the stream stands beside it. It is superseded until `until`.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] unless a stream is published.
+    pub fn drop_fallback(&mut self, until: Timestamp) -> Result<(), VideoError> {
+        self.require(self.stream().is_some() && !self.is_deleted(), "parted from its MP4")?;
+        let mp4 = self.publication.as_mut().and_then(|published| published.progressive.take());
+        self.superseded.extend(mp4.map(|id| Superseded { id, until }));
+        Ok(())
+    }
+
+    /// When the clip is deleted by itself, if `default_days` is what the settings say.
+    pub fn expires_at(&self, default_days: Option<u32>) -> Option<Timestamp> {
+        let days = self.expire_after_days.or(default_days).filter(|days| *days > 0)?;
+        self.created_at.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
+    }
+
+    /// The published stream.
+    pub fn stream(&self) -> Option<&HlsStream> {
+        self.publication.as_ref().and_then(|published| published.hls.as_ref())
+    }
+
     /// The superseded encodes whose last signature has run out; they are forgotten here, so remove
     /// the objects first.
     pub fn forget_superseded(&mut self, now: Timestamp) -> Vec<EncodeId> {
@@ -361,6 +413,7 @@ mod tests {
             progressive: None,
             poster: None,
             storyboard: None,
+            checked: None,
         }
     }
 
@@ -405,6 +458,37 @@ mod tests {
         assert_eq!(video.forget_superseded(now()), []);
         let later = now() + SignedDuration::from_secs(1);
         assert_eq!(video.forget_superseded(later), [old]);
+    }
+
+    #[test]
+    fn an_original_goes_only_after_the_stream_that_is_published_passed_its_check() {
+        let mut video = pending();
+        let original = video.upload.original.expect("an original");
+        assert!(video.retire_original(now()).is_err());
+        video.publish(publication(job(&video, 1)), now()).expect("pending");
+        assert!(video.retire_original(now()).is_err());
+        assert!(video.pass_check(EncodeId::random(), now()).is_err(), "another stream's check does not count");
+        let encode = video.stream().expect("a stream").encode;
+        video.pass_check(encode, now()).expect("published");
+        video.publish(publication(job(&video, 2)), now()).expect("published");
+        assert!(video.retire_original(now()).is_err(), "a new stream has its own check");
+        let encode = video.stream().expect("a stream").encode;
+        video.pass_check(encode, now()).expect("published");
+        video.retire_original(now()).expect("checked");
+        assert_eq!(video.upload.original, None);
+        assert!(video.ids().contains(&original), "known until the sweep removed it");
+    }
+
+    #[test]
+    fn a_clip_ends_by_its_own_days_else_by_those_of_the_settings() {
+        let mut video = uploading();
+        let day = SignedDuration::from_hours(24);
+        assert_eq!(video.expires_at(None), None);
+        assert_eq!(video.expires_at(Some(2)), Some(now() + day * 2));
+        video.expire_after_days = Some(3);
+        assert_eq!(video.expires_at(Some(2)), Some(now() + day * 3));
+        video.expire_after_days = Some(0);
+        assert_eq!(video.expires_at(Some(2)), None);
     }
 
     #[test]

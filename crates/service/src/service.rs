@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clipset_bucket::{Bucket, BucketError, Jobs, SettingsStore, Videos};
+use clipset_bucket::{Bucket, BucketError, Jobs, Migrations, SettingsStore, Videos};
 use clipset_core::{Timestamp, id::ShortId, video::Video};
 
 use crate::{Config, Gate, Problem, Tokens, TtlCache};
@@ -27,6 +27,8 @@ pub struct Service {
     pub jobs: Jobs,
     /// The settings.
     pub settings: SettingsStore,
+    /// The run in which older videos move to HLS.
+    pub migrations: Migrations,
     recent: TtlCache<ShortId, Option<Arc<Video>>>,
 }
 
@@ -40,6 +42,7 @@ impl Service {
             videos: Videos::new(bucket.clone()),
             jobs: Jobs::new(bucket.clone()),
             settings: SettingsStore::new(bucket.clone()),
+            migrations: Migrations::new(bucket.clone()),
             recent: TtlCache::new(1000, VIDEO_TRUST),
             config,
             tokens,

@@ -68,7 +68,10 @@ async fn begin(command: Command) -> anyhow::Result<()> {
         Command::Run { job } => {
             let claimed = worker.jobs().claim(&job, worker.name()).await;
             let (job, lease) = claimed.with_context(|| format!("the job {job} cannot be had"))?;
-            match worker.run(job, lease, stopped(stop)).await {
+            let outcome = worker.run(job, lease, stopped(stop)).await;
+            // Nobody else may be there to move a migration on.
+            worker.tend().await;
+            match outcome {
                 Outcome::Done => Ok(()),
                 Outcome::Failed(reason) | Outcome::Released(reason) => anyhow::bail!(reason),
                 Outcome::Lost => anyhow::bail!("the job went to another runner, or the bucket is away"),

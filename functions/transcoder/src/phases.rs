@@ -56,6 +56,7 @@ impl<'a> Task<'a> {
         };
         self.progress.set(PUBLISHED);
         self.extras(&published, &source).await?;
+        self.check(&published).await?;
         self.ladder_follows(&published, &source).await
     }
 
@@ -72,30 +73,45 @@ impl<'a> Task<'a> {
             return Err(Failure::Moot("one rendition is what the settings want now"));
         }
         let made = self.make(&mut source, Sizes::All).await?;
-        self.publish(&source.plan, made).await.map(drop)
+        let published = self.publish(&source.plan, made).await?;
+        self.check(&published).await
     }
 
     /// An older video in the format that is wanted now, in one publication.
     async fn migrate(&self, video: Video) -> Result<(), Failure> {
+        let ours = published_by(&video, &self.held.job);
+        if !ours && video.stream().is_some() {
+            return Err(Failure::Moot("the video is HLS already"));
+        }
+        if !ours && self.settings.video_output_format != OutputFormat::Hls {
+            return Err(Failure::Moot("HLS is not what the settings want now"));
+        }
+        if ours && source_key(&video).is_none() {
+            // An earlier attempt published it and dropped the MP4 that it was made of.
+            return self.check(&video).await;
+        }
         let mut source = self.source(&video).await?;
-        let published = if published_by(&video, &self.held.job) {
+        let published = if ours {
             video
         } else {
             let made = self.make(&mut source, Sizes::All).await?;
             self.publish(&source.plan, made).await?
         };
         self.progress.set(PUBLISHED);
-        self.extras(&published, &source).await
+        self.extras(&published, &source).await?;
+        self.check(&published).await
     }
 
     async fn source(&self, video: &Video) -> Result<Source, Failure> {
-        let original = video.upload.original.map(MediaKey::Original);
-        let mp4 = || video.publication.as_ref().and_then(|published| published.progressive).map(MediaKey::Progressive);
-        let key = original.or_else(mp4).ok_or_else(|| Failure::permanent("The uploaded file is no longer there."))?;
+        let key = source_key(video).ok_or_else(|| Failure::permanent("The uploaded file is no longer there."))?;
         let Inner { bucket, scratch, config, .. } = self.inner;
         let source = Source::fetch(bucket, &key, scratch, &config.tools, &self.settings).await?;
         self.progress.set(FETCHED);
-        self.held.note(source.plan.reasons.clone()).await?;
+        let mut notes = source.plan.reasons.clone();
+        if let MediaKey::Progressive(_) = key {
+            notes.insert(0, "made from the published MP4, for the upload was removed".to_owned());
+        }
+        self.held.note(notes).await?;
         Ok(source)
     }
 
@@ -115,6 +131,13 @@ impl<'a> Task<'a> {
         let ladder = ladder.map_err(|error| Failure::permanent(error.to_string()))?;
         Ok(self.inner.jobs.enqueue(&ladder).await?)
     }
+}
+
+/// What a video is made from: the upload, else the MP4 that was published.
+fn source_key(video: &Video) -> Option<MediaKey> {
+    let original = video.upload.original.map(MediaKey::Original);
+    let mp4 = || video.publication.as_ref().and_then(|published| published.progressive).map(MediaKey::Progressive);
+    original.or_else(mp4)
 }
 
 fn published_by(video: &Video, job: &Job) -> bool {

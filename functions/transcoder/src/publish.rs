@@ -1,7 +1,9 @@
 //! The conditional writes by which players get what was made.
 
+use clipset_bucket::UpdateError;
 use clipset_core::{
     Timestamp,
+    job::JobKind,
     video::{Publication, Video, retire_at},
 };
 
@@ -33,9 +35,15 @@ impl Task<'_> {
             progressive: made.progressive,
             poster: None,
             storyboard: None,
+            checked: None,
         };
         let until = retire_at(now, self.inner.config.signature_life);
-        let publish = |video: &mut Video| video.publish(publication.clone(), until);
+        // The MP4 of a video that moves to HLS stays as its fall-back, unless nobody wants one.
+        let drop_fallback = held.job.kind == JobKind::Migrate && !self.settings.progressive_fallback;
+        let publish = |video: &mut Video| {
+            video.publish(publication.clone(), until)?;
+            if drop_fallback { video.drop_fallback(until) } else { Ok(()) }
+        };
         let published = self.inner.videos.update(&held.job.video, publish).await?;
         tracing::info!(job = %held.job.id, video = %held.job.video, "published");
         Ok(published)
@@ -55,6 +63,31 @@ impl Task<'_> {
             self.extra(Kind::Storyboard, published, source).await?;
         }
         Ok(())
+    }
+
+    /// Where originals are not kept: reads the published stream from the bucket and notes that it passed its check, so
+    /// that a sweep may remove the original. One that did not pass keeps it.
+    pub(crate) async fn check(&self, published: &Video) -> Result<(), Failure> {
+        let (Some(stream), Some(_)) = (published.stream(), published.upload.original) else { return Ok(()) };
+        if self.settings.keep_originals {
+            return Ok(());
+        }
+        let folder = self.inner.scratch.job_folder()?;
+        self.inner.bucket.download_stream(stream, folder.path()).await?;
+        let report = tokio::task::spawn_blocking(move || clipset_check::check(folder.path())).await;
+        let report = report.map_err(|error| Failure::passing(format!("the check of the stream broke off: {error}")))?;
+        let broken: Vec<&str> = report.broken().map(|finding| finding.rule).collect();
+        if !broken.is_empty() {
+            let note = format!("the original is kept, for the stream breaks these rules: {}", broken.join(", "));
+            return self.held.note(vec![note]).await;
+        }
+        let encode = stream.encode;
+        let passed = self.inner.videos.update(&published.short_id, |video| video.pass_check(encode, Timestamp::now()));
+        match passed.await {
+            // Deleted, or published anew: its own check follows.
+            Ok(_) | Err(UpdateError::Refused(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn extra(&self, kind: Kind, published: &Publication, source: &Source) -> Result<(), Failure> {

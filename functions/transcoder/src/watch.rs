@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clipset_core::{job::JobKind, key::DocumentKey};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::work::{Outcome, Worker};
 
@@ -17,6 +17,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Encoders are tried again this often: a driver may have come or gone.
 const MEASURE_EVERY: Duration = Duration::from_secs(3600);
 
+/// Jobs that take less are moved on together.
+const TEND_AT_MOST_EVERY: Duration = Duration::from_millis(500);
+
 /// Two lanes: one for any job, and one that new uploads alone may take, so that none waits behind
 /// a ladder or a migration of hours.
 const LANES: [&[JobKind]; 2] = [&[JobKind::First, JobKind::Ladder, JobKind::Migrate], &[JobKind::First]];
@@ -26,15 +29,19 @@ pub async fn watch(worker: Worker, stop: watch::Receiver<bool>) {
     let (told, news) = watch::channel(0_u64);
     let poller = listen(worker.clone(), told);
     let reporter = report(worker.clone());
+    // One tender at a time does for all jobs that end meanwhile; the first look goes on where killed runners were.
+    let ended = Notify::new();
+    ended.notify_one();
     let lanes = async {
-        let [any, first] = LANES.map(|kinds| lane(worker.clone(), kinds, news.clone(), stop.clone()));
+        let [any, first] = LANES.map(|kinds| lane(worker.clone(), kinds, &ended, news.clone(), stop.clone()));
         tokio::join!(any, first);
     };
-    // Neither the poller nor the reporter ends.
+    // Neither the poller nor the reporter nor the tender ends.
     tokio::select! {
         () = lanes => {}
         () = poller => {}
         () = reporter => {}
+        () = tend(&worker, &ended) => {}
     }
 }
 
@@ -43,7 +50,13 @@ pub async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn lane(worker: Worker, kinds: &[JobKind], mut news: watch::Receiver<u64>, stop: watch::Receiver<bool>) {
+async fn lane(
+    worker: Worker,
+    kinds: &[JobKind],
+    ended: &Notify,
+    mut news: watch::Receiver<u64>,
+    stop: watch::Receiver<bool>,
+) {
     while !*stop.borrow() {
         news.borrow_and_update();
         let claimed = tokio::select! {
@@ -53,7 +66,11 @@ async fn lane(worker: Worker, kinds: &[JobKind], mut news: watch::Receiver<u64>,
         };
         match claimed {
             Ok(Some((job, lease))) => {
+                let kind = job.kind;
                 let outcome = worker.run(job, lease, stopped(stop.clone())).await;
+                if kind == JobKind::Migrate {
+                    ended.notify_one();
+                }
                 if outcome == Outcome::Lost {
                     pause(PAUSE, &stop).await;
                 }
@@ -76,6 +93,15 @@ async fn pause(length: Duration, stop: &watch::Receiver<bool>) {
     tokio::select! {
         () = tokio::time::sleep(length) => {}
         () = stopped(stop.clone()) => {}
+    }
+}
+
+/// Tends the migration after its jobs have ended here.
+async fn tend(worker: &Worker, ended: &Notify) {
+    loop {
+        ended.notified().await;
+        worker.tend().await;
+        tokio::time::sleep(TEND_AT_MOST_EVERY).await;
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clipset_bucket::{Bucket, Jobs, SettingsStore, Videos};
+use clipset_bucket::{Bucket, Jobs, Migrations, SettingsStore, Videos};
 use clipset_core::job::{Job, Lease, MAX_ATTEMPTS};
 
 use crate::{
@@ -47,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) videos: Videos,
     pub(crate) jobs: Jobs,
     pub(crate) settings: SettingsStore,
+    pub(crate) migrations: Migrations,
     pub(crate) encoders: Encoders,
     pub(crate) scratch: Scratch,
 }
@@ -64,6 +65,7 @@ impl Worker {
             videos: Videos::new(bucket.clone()),
             jobs: Jobs::new(bucket.clone()),
             settings: SettingsStore::new(bucket.clone()),
+            migrations: Migrations::new(bucket.clone()),
             encoders: Encoders::new(config.tools.clone()),
             bucket,
             scratch,
@@ -75,6 +77,13 @@ impl Worker {
     /// The jobs of the bucket.
     pub fn jobs(&self) -> &Jobs {
         &self.inner.jobs
+    }
+
+    /// Moves the migration on. What fails here another tender does.
+    pub async fn tend(&self) {
+        if let Err(error) = self.inner.migrations.tend().await {
+            tracing::warn!(%error, "the migration could not be tended");
+        }
     }
 
     /// The name that leases are taken in.

@@ -182,6 +182,7 @@ pub(crate) fn complete(video: &mut Video) {
         progressive: Some(EncodeId::random()),
         poster: Some(EncodeId::random()),
         storyboard: None,
+        checked: None,
     };
     video.publish(publication, Timestamp::now()).unwrap();
 }

@@ -10,6 +10,7 @@
 //! | [`Videos`] | the videos' documents with the listing that is derived from them |
 //! | [`Jobs`] | jobs and their queue |
 //! | [`Migrations`] | the run in which older videos move to HLS |
+//! | [`release_quota`] | bytes that members have reserved |
 //! | [`SettingsStore`] | the settings |
 
 mod connection;
@@ -19,6 +20,7 @@ mod jobs;
 mod listing;
 mod media;
 mod migrations;
+mod quotas;
 mod settings;
 mod streams;
 mod uploads;
@@ -30,6 +32,7 @@ pub use error::{BucketError, UpdateError};
 pub use jobs::Jobs;
 pub use listing::Page;
 pub use migrations::Migrations;
+pub use quotas::release_quota;
 pub use settings::SettingsStore;
 pub use uploads::{Part, UploadError, Whole};
 pub use videos::{Reindexed, Videos};

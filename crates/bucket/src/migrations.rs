@@ -92,10 +92,11 @@ impl Migrations {
             return Ok(before);
         }
         let plan = EncodeId::random();
-        let chunks = planned.chunks(CHUNK).enumerate().map(|(n, chunk)| {
-            let bucket = &self.bucket;
-            async move { bucket.create(&DocumentKey::MigrationPlan(plan, n), &chunk.to_vec()).await }
-        });
+        let chunks: Vec<Vec<Planned>> = planned.chunks(CHUNK).map(<[Planned]>::to_vec).collect();
+        let chunks = chunks
+            .into_iter()
+            .enumerate()
+            .map(|(n, chunk)| async move { self.bucket.create(&DocumentKey::MigrationPlan(plan, n), &chunk).await });
         stream::iter(chunks).buffer_unordered(PARALLEL).try_for_each(async |_| Ok(())).await?;
         let run = Migration::begin(before.as_ref(), plan, planned.len(), failed, Timestamp::now());
         match self.write(&run, etag.as_ref()).await {
@@ -240,7 +241,7 @@ impl Migrations {
             let queue: BTreeSet<_> = self.jobs.queue().await?.into_iter().collect();
             unwritten.extend(waiting.into_iter().filter(|job| !queue.contains(&job.id)));
         }
-        let writes = unwritten.iter().map(|job| self.jobs.enqueue(job));
+        let writes = unwritten.into_iter().map(|job| async move { self.jobs.enqueue(&job).await });
         stream::iter(writes).buffer_unordered(PARALLEL).try_for_each(async |()| Ok(())).await
     }
 

@@ -34,8 +34,10 @@ pub struct Quota {
 
 /// Too many bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{left} of {limit} bytes are left")]
+#[error("{bytes} bytes are too many: {left} of {limit} are left")]
 pub struct OverQuota {
+    /// What the upload has.
+    pub bytes: u64,
     /// What a week allows.
     pub limit: u64,
     /// What is left of it now.
@@ -70,7 +72,7 @@ impl Quota {
         self.charges.retain(|charge| charge.upload != upload && charge.at + WEEK > now);
         let left = limit.saturating_sub(self.used(now));
         if bytes > left {
-            return Err(OverQuota { limit, left, free_at: self.room_at(bytes, limit, now) });
+            return Err(OverQuota { bytes, limit, left, free_at: self.room_at(bytes, limit, now) });
         }
         self.charges.push(Charge { upload, bytes, at, settled });
         self.charges.sort_by_key(|charge| charge.at);
@@ -108,7 +110,7 @@ mod tests {
         quota.charge(EncodeId::random(), 60, true, 100, at(0)).expect("room");
         quota.charge(EncodeId::random(), 30, false, 100, at(24)).expect("room");
         let over = quota.charge(EncodeId::random(), 50, false, 100, at(48)).expect_err("no room");
-        assert_eq!(over, OverQuota { limit: 100, left: 10, free_at: Some(at(7 * 24)) });
+        assert_eq!(over, OverQuota { bytes: 50, limit: 100, left: 10, free_at: Some(at(7 * 24)) });
         let over = quota.charge(EncodeId::random(), 80, false, 100, at(48)).expect_err("no room");
         assert_eq!(over.free_at, Some(at(8 * 24)));
         let never = quota.charge(EncodeId::random(), 101, false, 100, at(48)).expect_err("no room");

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::State,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use clipset_bucket::{BucketError, UpdateError, Versioned};
 use clipset_core::{
@@ -14,6 +14,7 @@ use clipset_core::{
     account::Viewer,
     encoders::EncoderReport,
     key::DocumentKey,
+    migration::{Failed, Migration},
     settings::{FieldErrors, SettingsDocument},
 };
 use clipset_service::{Json, Problem, Service};
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/api/config", get(show).patch(change))
         .route("/api/config/encoders", get(encoders))
+        .route("/api/config/hls-migration", post(migrate))
         .route("/api/config/hls-migration-status", get(migration_status))
 }
 
@@ -38,15 +40,31 @@ async fn show(State(service): App, _: Admin) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, service.settings.document().await?))
 }
 
-/// `PATCH /api/config`: over the version of `If-Match`, or over the newest.
+/// `PATCH /api/config`: over the version of `If-Match`, or over the newest. Saving `hls` starts the migration.
 async fn change(
     State(service): App,
     Admin(admin): Admin,
     headers: HeaderMap,
     Json(patch): Json<Map<String, Value>>,
 ) -> Result<Response, Problem> {
-    let gpu_error = gpu_error(&service, &patch).await?;
-    let apply = |before: Option<SettingsDocument>| apply(before, &patch, gpu_error.as_deref(), &admin);
+    let answer = change_document(&service, &admin, &headers, &patch).await?;
+    if answer.status().is_success()
+        && patch.contains_key("video_output_format")
+        && let Err(error) = service.migrations.start(false).await
+    {
+        tracing::warn!(%error, "the migration was not begun; the next sweep begins it");
+    }
+    Ok(answer)
+}
+
+async fn change_document(
+    service: &Service,
+    admin: &Viewer,
+    headers: &HeaderMap,
+    patch: &Map<String, Value>,
+) -> Result<Response, Problem> {
+    let gpu_error = gpu_error(service, patch).await?;
+    let apply = |before: Option<SettingsDocument>| apply(before, patch, gpu_error.as_deref(), admin);
     let wanted = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
     let Some(wanted) = wanted.filter(|wanted| wanted.trim() != "*") else {
         let changed = service.bucket.upsert(&DocumentKey::Settings, |found: Option<SettingsDocument>| {
@@ -164,7 +182,7 @@ async fn reports(service: &Service) -> Result<Vec<EncoderReport>, Problem> {
 }
 
 /// Exactly these fields.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct MigrationStatus {
     is_running: bool,
     total: u64,
@@ -173,7 +191,31 @@ struct MigrationStatus {
     errors: Vec<String>,
 }
 
-/// `GET /api/config/hls-migration-status`: nothing runs, for nothing can be started yet.
-async fn migration_status(_: Admin) -> Json<MigrationStatus> {
-    Json(MigrationStatus { is_running: false, total: 0, completed: 0, current_video: None, errors: Vec::new() })
+impl From<Migration> for MigrationStatus {
+    fn from(run: Migration) -> Self {
+        Self {
+            is_running: run.is_running(),
+            total: run.total(),
+            completed: run.done,
+            errors: run.failed.iter().map(Failed::line).collect(),
+            current_video: run.current,
+        }
+    }
+}
+
+/// `GET /api/config/hls-migration-status`: one read, however many videos there are. Only where nobody tended a run for
+/// some seconds, because its runners were killed, its few jobs at work are looked at first.
+async fn migration_status(State(service): App, _: Admin) -> Result<Json<MigrationStatus>, Problem> {
+    let mut run = service.migrations.current().await?;
+    if run.as_ref().is_some_and(|run| run.is_stale(Timestamp::now())) {
+        run = service.migrations.tend().await?;
+    }
+    Ok(Json(run.map(MigrationStatus::from).unwrap_or_default()))
+}
+
+/// `POST /api/config/hls-migration`: starts, goes on, and tries again what failed; nothing where the settings do not
+/// want HLS.
+async fn migrate(State(service): App, _: Admin) -> Result<(StatusCode, Json<MigrationStatus>), Problem> {
+    let run = service.migrations.start(true).await?;
+    Ok((StatusCode::ACCEPTED, Json(run.map(MigrationStatus::from).unwrap_or_default())))
 }

@@ -4,6 +4,7 @@
 //! fresh look at the bucket and each of its steps can be done twice, so two sweeps at once and a
 //! sweep that was killed do no harm.
 
+mod ended;
 mod plan;
 mod sweep;
 

@@ -5,12 +5,14 @@ use std::{collections::BTreeSet, fmt};
 use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
-    id::EncodeId,
+    id::{EncodeId, ShortId, Username},
     job::{Job, JobKind, JobState},
-    key::prefixes_of,
+    key::{DocumentKey, prefixes_of},
     video::{Phase, Video},
 };
 use clipset_service::Service;
+
+use crate::ended;
 use jiff::SignedDuration;
 
 /// An upload that was begun this long ago and never completed was given up by its owner.
@@ -29,6 +31,26 @@ pub enum Action {
     Enqueue(Job),
     /// A video whose job failed, and whose document does not say so yet.
     Fail(Video, String),
+    /// A video whose days are over: it is deleted.
+    Expire(Video),
+    /// The original of a video whose stream stands for it, after the stream's check.
+    RetireOriginal(Video),
+    /// A private document whose time has passed.
+    RemoveDocument {
+        /// Which.
+        key: DocumentKey,
+        /// Why, in words.
+        why: &'static str,
+    },
+    /// The plan of a migration that is not under way.
+    RemovePlan(String),
+    /// Bytes reserved for an upload that is not there.
+    Release {
+        /// Whose.
+        owner: Username,
+        /// For which.
+        upload: EncodeId,
+    },
     /// Objects below a uuid that no video and no running job knows.
     RemoveOrphan(EncodeId),
     /// Parts that no video waits for.
@@ -51,6 +73,19 @@ impl fmt::Display for Action {
             Self::Enqueue(job) => write!(f, "enqueue {}: its video waits and nobody knows of it", job.id),
             Self::Fail(video, _) => write!(f, "mark {} as failed: its job gave up", video.short_id),
             Self::RemoveOrphan(id) => write!(f, "remove {id}: no video and no running job knows it"),
+            Self::Expire(video) => write!(f, "delete {}: its days are over", video.short_id),
+            Self::RetireOriginal(video) => {
+                write!(f, "remove the original of {}: its stream stands for it if it passes its check", video.short_id)
+            }
+            // The whole id of a share opens it, so it stands in no log.
+            Self::RemoveDocument { key: DocumentKey::Share(share), why } => {
+                write!(f, "remove a share of {}: {why}", share.video())
+            }
+            Self::RemoveDocument { key, why } => write!(f, "remove {key}: {why}"),
+            Self::RemovePlan(key) => write!(f, "remove {key}: no migration needs it"),
+            Self::Release { owner, upload } => {
+                write!(f, "give {owner} back what was reserved for {upload}: there is no such upload")
+            }
             Self::AbortUpload { key, .. } => write!(f, "abort the upload of {key}: no video waits for it"),
         }
     }
@@ -65,11 +100,15 @@ impl fmt::Display for Action {
 /// [`BucketError`].
 pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec<Video>), BucketError> {
     let stored = stored_ids(service).await?;
+    let reservations = ended::reservations(service, now).await?;
+    let settings = service.settings.current().await?;
     let queue: BTreeSet<_> = service.jobs.queue().await?.into_iter().collect();
     let mut known: BTreeSet<EncodeId> = service.jobs.writing().await?.into_iter().collect();
     let videos = service.videos.all().await?;
     known.extend(videos.iter().flat_map(Video::ids));
 
+    // The ladder, the migration or the first job of these may still read the original.
+    let busy: BTreeSet<ShortId> = queue.iter().filter_map(|id| id.as_str().split('-').next()?.parse().ok()).collect();
     let mut actions = Vec::new();
     for video in &videos {
         match &video.phase {
@@ -79,6 +118,20 @@ pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec
             }
             Phase::Uploading if video.created_at + ABANDONED_AFTER < now => {
                 actions.push(Action::Abandon(video.clone()));
+            }
+            Phase::Completed | Phase::Failed { .. }
+                if video.expires_at(settings.expire_after_days).is_some_and(|end| end <= now) =>
+            {
+                actions.push(Action::Expire(video.clone()));
+                continue;
+            }
+            Phase::Completed
+                if !settings.keep_originals
+                    && video.upload.original.is_some()
+                    && video.stream().is_some()
+                    && !busy.contains(&video.short_id) =>
+            {
+                actions.push(Action::RetireOriginal(video.clone()));
             }
             Phase::Pending | Phase::Processing => actions.extend(lost_job(service, video, &queue, now).await?),
             _ => {}
@@ -95,6 +148,12 @@ pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec
             actions.push(Action::AbortUpload { key, upload_id });
         }
     }
+    let originals: BTreeSet<_> =
+        videos.iter().filter(|video| !video.is_deleted()).filter_map(|video| video.upload.original).collect();
+    actions
+        .extend(reservations.into_iter().filter(|(upload, _)| !originals.contains(upload)).map(|(_, action)| action));
+    actions.extend(ended::documents(service, now).await?);
+    actions.extend(service.migrations.stray_plans().await?.into_iter().map(Action::RemovePlan));
     Ok((actions, videos))
 }
 

@@ -4,7 +4,11 @@
 use std::fmt;
 
 use clipset_bucket::{BucketError, UpdateError};
-use clipset_core::{Timestamp, key::MediaKey, video::Video};
+use clipset_core::{
+    Timestamp,
+    key::MediaKey,
+    video::{HlsStream, Video, retire_at},
+};
 use clipset_service::{Service, tombstones};
 
 use crate::plan::{Action, plan, prefixes};
@@ -41,7 +45,7 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
     }
     for action in actions {
         tracing::info!("{action}");
-        if let Action::RemoveVideo(gone) | Action::Abandon(gone) = &action {
+        if let Action::RemoveVideo(gone) | Action::Abandon(gone) | Action::Expire(gone) = &action {
             videos.retain(|video| video.short_id != gone.short_id);
         }
         swept.objects += take(service, action).await?;
@@ -49,6 +53,8 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
     }
     let mended = service.videos.reindex(&videos).await?;
     swept.entries = mended.updated + mended.removed;
+    // With the listing in order: it tells which videos are not in the format that is wanted.
+    service.migrations.start(false).await?;
     Ok(swept)
 }
 
@@ -56,20 +62,19 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
 async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
     match action {
         Action::RemoveVideo(video) => remove_video(service, &video).await,
-        Action::Abandon(video) => {
-            // Unless its owner came back to it just now.
-            let abandoned = service.videos.update(&video.short_id, |found| {
-                if *found == video {
-                    found.delete(Timestamp::now());
-                }
-                Ok::<(), std::convert::Infallible>(())
-            });
-            match abandoned.await {
-                Ok(found) if found.is_deleted() => remove_video(service, &found).await,
-                Ok(_) | Err(UpdateError::Missing) => Ok(0),
-                Err(UpdateError::Bucket(error)) => Err(error),
-                Err(UpdateError::Refused(never)) => match never {},
-            }
+        // Unless its owner came back to it just now.
+        Action::Abandon(video) => delete(service, &video, |found| *found == video).await,
+        Action::Expire(video) => {
+            let same = |found: &Video| {
+                found.expire_after_days == video.expire_after_days && found.phase.name() == video.phase.name()
+            };
+            delete(service, &video, same).await
+        }
+        Action::RetireOriginal(video) => retire_original(service, &video).await,
+        Action::RemoveDocument { key, .. } => service.bucket.remove(&key).await.map(|()| 0),
+        Action::RemovePlan(key) => service.bucket.remove_all(&key).await.map(|_| 0),
+        Action::Release { owner, upload } => {
+            clipset_bucket::release_quota(&service.bucket, &owner, upload).await.map(|()| 0)
         }
         Action::RemoveSuperseded(video, ids) => {
             let removed = remove_objects(service, prefixes(&ids)).await?;
@@ -93,6 +98,71 @@ async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
         Action::RemoveOrphan(id) => remove_objects(service, prefixes(&[id])).await,
         Action::AbortUpload { key, upload_id } => service.bucket.abort_by_key(&key, &upload_id).await.map(|()| 0),
     }
+}
+
+/// Deletes a video and removes all of it, if its document still is as `expected`.
+async fn delete(service: &Service, video: &Video, expected: impl Fn(&Video) -> bool) -> Result<u64, BucketError> {
+    let deleted = service.videos.update(&video.short_id, |found| {
+        if expected(found) {
+            found.delete(Timestamp::now());
+        }
+        Ok::<(), std::convert::Infallible>(())
+    });
+    match deleted.await {
+        Ok(found) if found.is_deleted() => {
+            if let Some(folder) = &service.config.tombstones
+                && let Err(error) = tombstones::bury(folder, &found.ids())
+            {
+                tracing::error!(%error, "a tombstone could not be kept");
+            }
+            remove_video(service, &found).await
+        }
+        Ok(_) | Err(UpdateError::Missing) => Ok(0),
+        Err(UpdateError::Bucket(error)) => Err(error),
+        Err(UpdateError::Refused(never)) => match never {},
+    }
+}
+
+/// Supersedes the original of a video whose stream passed its check; runners note that, and for streams from before
+/// originals were not kept it is made up for here. The object goes with a later sweep, by the document that names it.
+async fn retire_original(service: &Service, video: &Video) -> Result<u64, BucketError> {
+    let (Some(publication), Some(stream)) = (&video.publication, video.stream()) else { return Ok(0) };
+    if publication.checked.is_none() && !passes_check(service, video, stream).await? {
+        return Ok(0);
+    }
+    let (encode, now) = (stream.encode, Timestamp::now());
+    let until = retire_at(now, service.config.signature_life);
+    let retired = service.videos.update(&video.short_id, |found| {
+        // Of the very stream that was checked; a newer one has its own check.
+        found.pass_check(encode, publication.checked.unwrap_or(now))?;
+        found.retire_original(until)
+    });
+    match retired.await {
+        Ok(_) | Err(UpdateError::Missing | UpdateError::Refused(_)) => Ok(0),
+        Err(UpdateError::Bucket(error)) => Err(error),
+    }
+}
+
+async fn passes_check(service: &Service, video: &Video, stream: &HlsStream) -> Result<bool, BucketError> {
+    let local = |source| BucketError::Local { operation: "check", source };
+    let folder = tempfile::tempdir().map_err(local)?;
+    match service.bucket.download_stream(stream, folder.path()).await {
+        Ok(()) => {}
+        // Too large for the disk here, or changed meanwhile: the original stays.
+        Err(error @ (BucketError::Local { .. } | BucketError::Missing { .. })) => {
+            tracing::warn!(short_id = %video.short_id, %error, "the stream could not be checked; its original is kept");
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    }
+    let path = folder.path().to_owned();
+    let report = tokio::task::spawn_blocking(move || clipset_check::check(&path)).await;
+    let report = report.map_err(|error| local(std::io::Error::other(error)))?;
+    let broken: Vec<&str> = report.broken().map(|finding| finding.rule).collect();
+    if !broken.is_empty() {
+        tracing::warn!(short_id = %video.short_id, ?broken, "the stream breaks these rules; its original is kept");
+    }
+    Ok(broken.is_empty())
 }
 
 async fn remove_video(service: &Service, video: &Video) -> Result<u64, BucketError> {

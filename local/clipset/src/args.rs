@@ -40,6 +40,8 @@ pub enum Command {
     User(UserCommand),
     /// Rebuild the listing from the videos' documents
     Reindex,
+    /// Move older clips to HLS, if the settings want it; tries failed ones again
+    Migrate(MigrateArgs),
     /// Remove what nothing leads to any more
     Sweep(SweepArgs),
     /// Print a completion script for a shell
@@ -167,9 +169,20 @@ pub struct UserAddArgs {
     pub role: RoleArg,
 }
 
+/// `clipset migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Wait for the end; exit code 1 if a clip failed
+    #[arg(long)]
+    pub wait: bool,
+}
+
 /// `clipset sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
+    /// Only list what would be removed, and why
+    #[arg(long)]
+    pub dry_run: bool,
     /// What was removed, as JSON
     #[arg(long)]
     pub json: bool,

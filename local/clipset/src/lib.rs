@@ -6,7 +6,7 @@
 //! | [`serve`] | every function of the HTTP API in one process |
 //! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
-//! | [`manage`] | what works on the bucket itself: accounts, listing, sweep |
+//! | [`manage`] | what works on the bucket itself: accounts, listing, migration, sweep |
 //! | [`check`] | holds a published stream against the rules of HLS |
 //! | [`data`] | the data folder of `./local/up` |
 
@@ -45,6 +45,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Secret(args) => manage::secret(&args),
         Command::User(command) => manage::user(&command).await,
         Command::Reindex => manage::reindex().await,
+        Command::Migrate(args) => manage::migrate(&args).await,
         Command::Sweep(args) => manage::sweep(&args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clipset", &mut std::io::stdout());

@@ -8,18 +8,21 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
-use clipset_core::signing::SigningSecret;
+use anyhow::{Context as _, Result, bail, ensure};
+use clipset_core::{Timestamp, migration::Failed, settings::OutputFormat, signing::SigningSecret};
 use clipset_service::Service;
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde_json::json;
 
 use crate::{
-    args::{SecretArgs, SecretKind, SweepArgs, TokenArgs, UserAddArgs, UserCommand},
+    args::{MigrateArgs, SecretArgs, SecretKind, SweepArgs, TokenArgs, UserAddArgs, UserCommand},
     data::DataDir,
     output,
     token::mint,
 };
+
+/// Between two looks at a migration that is waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// `clipset token`.
 ///
@@ -60,6 +63,33 @@ pub async fn reindex() -> Result<()> {
     Ok(())
 }
 
+/// `clipset migrate`.
+///
+/// # Errors
+/// A sentence about the environment or the bucket, or with `--wait` about clips that failed.
+pub async fn migrate(args: &MigrateArgs) -> Result<()> {
+    enter_local_system()?;
+    let service = Service::from_env().await?;
+    if service.settings.current().await?.video_output_format != OutputFormat::Hls {
+        bail!("the settings want progressive clips: set video_output_format to hls first");
+    }
+    let mut run = service.migrations.start(true).await?;
+    while let Some(going) = run.as_ref().filter(|run| args.wait && run.is_running()) {
+        output::line(format!("{} of {} done", going.done, going.total()));
+        tokio::time::sleep(LOOK_EVERY).await;
+        run = service.migrations.tend().await?;
+    }
+    let Some(run) = run else {
+        output::line("every clip is HLS");
+        return Ok(());
+    };
+    let state = if run.is_running() { "under way" } else { "ended" };
+    output::line(format!("{state}: {} of {} done, {} failed", run.done, run.total(), run.failed.len()));
+    run.failed.iter().map(Failed::line).for_each(output::line);
+    ensure!(!args.wait || run.failed.is_empty(), "{} clips could not be moved; they play as before", run.failed.len());
+    Ok(())
+}
+
 /// `clipset sweep`.
 ///
 /// # Errors
@@ -67,6 +97,15 @@ pub async fn reindex() -> Result<()> {
 pub async fn sweep(args: &SweepArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
+    if args.dry_run {
+        let (actions, _) = clipset_events::plan(&service, Timestamp::now()).await?;
+        let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
+        match args.json {
+            true => output::json(&json!({ "would": actions })),
+            false => actions.iter().for_each(output::line),
+        }
+        return Ok(());
+    }
     let swept = clipset_events::sweep(&service).await?;
     match args.json {
         true => output::json(&json!({

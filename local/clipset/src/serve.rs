@@ -24,6 +24,10 @@ use crate::{args::ServeArgs, listen::Listen};
 /// Between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(180);
 
+/// Between two looks at a migration that is under way, and at whether there is one.
+const TEND_EVERY: Duration = Duration::from_millis(1500);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// How long requests that are under way may take to end.
 const GRACE: Duration = Duration::from_secs(6);
 
@@ -40,6 +44,7 @@ pub async fn serve(args: &ServeArgs) -> Result<()> {
     tokio::select! {
         served = listen(router(Arc::clone(&service)), &args.listen, stop) => served,
         never = keep_sweeping(&service) => match never {},
+        never = keep_migrating(&service) => match never {},
     }
 }
 
@@ -83,6 +88,23 @@ async fn keep_sweeping(service: &Service) -> Infallible {
             Ok(swept) => tracing::info!("swept: {swept}"),
             Err(error) => tracing::warn!(%error, "the sweep broke off; the next one goes on"),
         }
+    }
+}
+
+/// Starts a migration that should be under way, and moves it on, as long as the process lives. Runners do so too; this
+/// makes up for those that are killed.
+async fn keep_migrating(service: &Service) -> Infallible {
+    let mut run = service.migrations.start(false).await;
+    loop {
+        let running = match &run {
+            Ok(run) => run.as_ref().is_some_and(|run| run.is_running()),
+            Err(error) => {
+                tracing::warn!(%error, "the migration could not be tended");
+                true
+            }
+        };
+        tokio::time::sleep(if running { TEND_EVERY } else { LOOK_EVERY }).await;
+        run = service.migrations.tend().await;
     }
 }
 

@@ -8,11 +8,14 @@ use clipset_core::{
     id::{EncodeId, JobId, ShortId},
     key::MediaKey,
     listing::Entry,
+    settings::LONGEST_LIFE_DAYS,
     video::{Phase, Publication, Video, VideoError, Visibility},
 };
 use clipset_service::{Json, PathId, Problem, Service};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+use crate::uploads::release;
 
 use super::{first_job, require_manager, view::VideoView};
 use crate::{App, extract::Member};
@@ -29,6 +32,14 @@ pub(crate) struct Change {
     description: Option<String>,
     #[serde(default)]
     visibility: Option<Visibility>,
+    /// A number, or null for what the settings say; not there: as it was.
+    #[serde(default, deserialize_with = "given")]
+    expire_after_days: Option<Option<u32>>,
+}
+
+/// Tells null from nothing.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// `PATCH /api/videos/{short_id}`.
@@ -41,6 +52,9 @@ pub(crate) async fn change(
     require_manager(&viewer, &service.video(&short_id).await?)?;
     let title = given.title.as_deref().map(clean_title).transpose()?;
     let description = given.description.as_deref().map(clean_description).transpose()?;
+    if given.expire_after_days.flatten().is_some_and(|days| days > LONGEST_LIFE_DAYS) {
+        return Err(Problem::invalid(format!("A clip is kept for up to {LONGEST_LIFE_DAYS} days, or always with 0.")));
+    }
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
         if let Some(title) = &title {
@@ -48,6 +62,9 @@ pub(crate) async fn change(
         }
         if let Some(description) = &description {
             video.description.clone_from(description);
+        }
+        if let Some(days) = given.expire_after_days {
+            video.expire_after_days = days;
         }
         video.visibility = given.visibility.unwrap_or(video.visibility);
         Ok(())
@@ -80,6 +97,9 @@ pub(crate) async fn delete(
         && let Err(error) = service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await
     {
         tracing::warn!(%short_id, %error, "the upload of a deleted video was left to the sweep");
+    }
+    if was_uploading && let Some(original) = video.upload.original {
+        release(&service, &video.owner, original).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use clipset_core::{
+    Timestamp,
     id::{ShortId, Username},
     listing::{Entry, Query},
 };
@@ -75,6 +76,10 @@ pub(crate) struct VideoDetails {
     video: VideoView,
     has_storyboard: bool,
     has_original: bool,
+    /// As the owner chose; null: as the settings say, 0: never.
+    expire_after_days: Option<u32>,
+    /// When the clip is deleted by itself.
+    expires_at: Option<Timestamp>,
     /// What was decided on the way and why; for those who may change it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -96,6 +101,8 @@ pub(crate) async fn one(
     Ok(Json(VideoDetails {
         has_storyboard: video.publication.as_ref().is_some_and(|publication| publication.storyboard.is_some()),
         has_original: manages && video.size_bytes.is_some() && video.upload.original.is_some(),
+        expire_after_days: video.expire_after_days,
+        expires_at: video.expires_at(service.settings.current().await?.expire_after_days),
         notes,
         video: {
             let progress = progress(&service, &video.phase, video.job.as_ref()).await?;

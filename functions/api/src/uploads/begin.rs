@@ -4,7 +4,7 @@ use axum::extract::State;
 use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
-    id::{EncodeId, ShortId},
+    id::{EncodeId, ShortId, Username},
     key::MediaKey,
     video::{Upload, Video},
 };
@@ -12,7 +12,7 @@ use clipset_service::{Json, Problem, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Uploader, name, upload_id::UploadId};
+use super::{Uploader, name, quota, upload_id::UploadId};
 use crate::App;
 
 /// How often a short id that is taken is drawn again.
@@ -42,19 +42,34 @@ pub(crate) async fn begin(
     let metadata = given.metadata.unwrap_or_default();
     let file_name = name::file_name(&given.filename);
     let title = name::title(metadata.get("title").and_then(Value::as_str), &file_name)?;
-    if let Some(size) = metadata.get("size").and_then(bytes) {
-        require_allowed_size(&service, size).await?;
-    }
     let original = EncodeId::random();
+    let key = MediaKey::Original(original);
+    if let Some(size) = metadata.get("size").and_then(bytes) {
+        reserve_allowed(&service, &viewer.username, original, size).await?;
+    }
+    let begun = begin_in_bucket(&service, original, viewer.username.clone(), title, file_name).await;
+    if begun.is_err() {
+        quota::release(&service, &viewer.username, original).await;
+    }
+    let (short_id, upload_id) = begun?;
+    let id = UploadId { video: short_id.clone(), upload: upload_id };
+    Ok(Json(Begun { key: key.to_string(), upload_id: id.to_string(), short_id }))
+}
+
+/// The multipart upload, then the video's document; gives the video and the bucket's id of the upload.
+async fn begin_in_bucket(
+    service: &Service,
+    original: EncodeId,
+    owner: Username,
+    title: String,
+    file_name: String,
+) -> Result<(ShortId, String), Problem> {
     let key = MediaKey::Original(original);
     let upload_id = service.bucket.begin_upload(&key).await?;
     let upload = Upload { original: Some(original), upload_id: upload_id.clone(), file_name };
-    let video = Video::begin(ShortId::random(), viewer.username, title, upload, Timestamp::now());
-    match create(&service, video).await {
-        Ok(short_id) => {
-            let id = UploadId { video: short_id.clone(), upload: upload_id };
-            Ok(Json(Begun { key: key.to_string(), upload_id: id.to_string(), short_id }))
-        }
+    let video = Video::begin(ShortId::random(), owner, title, upload, Timestamp::now());
+    match create(service, video).await {
+        Ok(short_id) => Ok((short_id, upload_id)),
         Err(error) => {
             if let Err(error) = service.bucket.abort_upload(&key, &upload_id).await {
                 tracing::warn!(%error, "an upload without a video was left to the sweep");
@@ -64,17 +79,23 @@ pub(crate) async fn begin(
     }
 }
 
-/// 413 for a size over the limit, 422 for an empty file.
+/// Reserves `size` bytes for the upload: 413 for a size over a limit, 422 for an empty file.
 ///
 /// # Errors
 /// [`Problem`] 413, 422, 503.
-pub(super) async fn require_allowed_size(service: &Service, size: u64) -> Result<(), Problem> {
+pub(super) async fn reserve_allowed(
+    service: &Service,
+    owner: &Username,
+    upload: EncodeId,
+    size: u64,
+) -> Result<(), Problem> {
     if size == 0 {
         return Err(Problem::invalid("The file is empty: choose another one."));
     }
-    let most = service.settings.current().await?.max_file_size_bytes;
+    let settings = service.settings.current().await?;
+    let most = settings.max_file_size_bytes;
     if size <= most {
-        return Ok(());
+        return quota::reserve(service, owner, upload, size, settings.weekly_upload_limit_bytes).await;
     }
     let (size, most) = (gibibytes(size), gibibytes(most));
     Err(Problem::too_large(format!("The file has {size} GiB, and {most} GiB are allowed: choose a smaller one.")))
@@ -90,7 +111,7 @@ fn bytes(value: &Value) -> Option<u64> {
 }
 
 /// With two decimals, rounded up, so that a size just over a limit does not look like the limit.
-fn gibibytes(bytes: u64) -> String {
+pub(super) fn gibibytes(bytes: u64) -> String {
     let hundredths = (u128::from(bytes) * 100).div_ceil(1 << 30);
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }

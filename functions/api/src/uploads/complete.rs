@@ -14,7 +14,7 @@ use clipset_service::{Json, PathId, Problem, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{KeyQuery, Owned, Uploader, begin::require_allowed_size, no_such_upload, owned, upload_id::UploadId};
+use super::{KeyQuery, Owned, Uploader, begin::reserve_allowed, no_such_upload, owned, quota, upload_id::UploadId};
 use crate::{App, extract::Params, library::first_job};
 
 /// The parts that the client sent, as S3 names them.
@@ -51,12 +51,14 @@ pub(crate) async fn complete(
     let short_id = video.short_id.clone();
     if video.phase == Phase::Uploading {
         let key = original.ok_or_else(no_such_upload)?;
-        let size = put_together(&service, &short_id, &key, &id.upload, &given.parts).await?;
+        let size = put_together(&service, &video, &key, &given.parts).await?;
         begin_work(&service, &short_id, size).await?;
+        settle(&service, &video, size).await?;
     } else if video.is_deleted() {
         return Err(no_such_upload());
     } else if video.phase == Phase::Pending {
         enqueue(&service, &video).await?;
+        settle(&service, &video, video.size_bytes.unwrap_or_default()).await?;
     }
     let location = format!("{}/v/{short_id}", service.config.public_url);
     Ok(Json(Completed { location, key: query.key, short_id }))
@@ -71,18 +73,13 @@ pub(crate) async fn abort(
 ) -> Result<Json<Value>, Problem> {
     let Owned { video, original } = owned(&service, &viewer, &id, &query.key).await?;
     let key = original.ok_or_else(complete_already)?;
-    give_up(&service, &video.short_id, &key, &id.upload).await?;
+    give_up(&service, &video, &key).await?;
     Ok(Json(json!({})))
 }
 
 /// Makes the object of the parts; gives its size.
-async fn put_together(
-    service: &Service,
-    short_id: &ShortId,
-    key: &MediaKey,
-    upload_id: &str,
-    sent: &[SentPart],
-) -> Result<u64, Problem> {
+async fn put_together(service: &Service, video: &Video, key: &MediaKey, sent: &[SentPart]) -> Result<u64, Problem> {
+    let (short_id, upload_id) = (&video.short_id, &video.upload.upload_id);
     let arrived = match service.bucket.parts(key, upload_id).await {
         Ok(arrived) => arrived,
         Err(BucketError::Missing { .. }) => return completed_before(service, key).await,
@@ -90,9 +87,11 @@ async fn put_together(
     };
     let parts = matching(sent, arrived)?;
     let size = parts.iter().map(|part| part.size).sum();
-    if let Err(problem) = require_allowed_size(service, size).await {
+    // What arrived counts, whatever was said when it began.
+    let original = video.upload.original.ok_or_else(no_such_upload)?;
+    if let Err(problem) = reserve_allowed(service, &video.owner, original, size).await {
         if problem.status().is_client_error() {
-            give_up(service, short_id, key, upload_id).await?;
+            give_up(service, video, key).await?;
         }
         return Err(problem);
     }
@@ -166,7 +165,8 @@ async fn enqueue(service: &Service, video: &Video) -> Result<(), Problem> {
 }
 
 /// The video is gone, then its parts; killed in between, the sweep removes them.
-async fn give_up(service: &Service, short_id: &ShortId, key: &MediaKey, upload_id: &str) -> Result<(), Problem> {
+async fn give_up(service: &Service, video: &Video, key: &MediaKey) -> Result<(), Problem> {
+    let (short_id, upload_id) = (&video.short_id, &video.upload.upload_id);
     let updated = service.videos.update(short_id, |video| match video.phase {
         Phase::Uploading | Phase::Deleted { .. } => {
             video.delete(Timestamp::now());
@@ -183,7 +183,18 @@ async fn give_up(service: &Service, short_id: &ShortId, key: &MediaKey, upload_i
     if let Err(error) = service.bucket.abort_upload(key, upload_id).await {
         tracing::warn!(%short_id, %error, "the parts of an upload were left to the sweep");
     }
+    if let Some(original) = video.upload.original {
+        quota::release(service, &video.owner, original).await;
+    }
     Ok(())
+}
+
+/// The bytes of a whole upload count for a week.
+async fn settle(service: &Service, video: &Video, size: u64) -> Result<(), Problem> {
+    match video.upload.original {
+        Some(original) => quota::settle(service, &video.owner, original, size).await,
+        None => Ok(()),
+    }
 }
 
 fn complete_already() -> Problem {

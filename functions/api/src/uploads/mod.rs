@@ -8,6 +8,7 @@ mod begin;
 mod complete;
 mod name;
 mod parts;
+mod quota;
 mod upload_id;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use http::{header, request::Parts};
 use serde::Deserialize;
 
 use crate::{accounts::member_by_cookie, library::require_known};
+pub(crate) use quota::release;
 use upload_id::UploadId;
 
 /// The list of 10,000 parts takes about 650 KiB.

@@ -9,7 +9,7 @@ use crate::app::TestApp;
 #[tokio::test]
 async fn unknown_addresses_are_problems() {
     let app = TestApp::start().await;
-    for path in ["/api", "/api/nothing", "/api/videos/short", "/api/config/hls-migration", "/nothing"] {
+    for path in ["/api", "/api/nothing", "/api/videos/short", "/api/config/nothing", "/nothing"] {
         app.get(path).bearer(&app.root()).await.expect(404);
     }
 }
@@ -20,6 +20,7 @@ async fn wrong_methods_are_problems_that_name_the_right_ones() {
     for (method, path, allowed) in [
         (Method::DELETE, "/api/videos", "GET,HEAD"),
         (Method::GET, "/api/auth/login", "POST"),
+        (Method::GET, "/api/config/hls-migration", "POST"),
         (Method::PUT, "/api/config", "GET,HEAD,PATCH"),
     ] {
         let answer = app.ask(method, path).await.expect(405);

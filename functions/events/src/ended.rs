@@ -1,0 +1,106 @@
+//! Private documents whose time has passed.
+
+use clipset_bucket::BucketError;
+use clipset_core::{
+    Timestamp,
+    account::{Attempts, Invitation, Session},
+    id::{EncodeId, Username},
+    key::DocumentKey,
+    quota::Quota,
+    share::Share,
+};
+use clipset_service::Service;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+
+use crate::plan::Action;
+
+/// Documents read at once.
+const PARALLEL_READS: usize = 16;
+
+/// Failed attempts this long ago slow nobody down any more.
+const ATTEMPTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// A reservation is older than its video's document by moments; without one after this time there will be none.
+const RESERVED_WITHOUT_VIDEO: SignedDuration = SignedDuration::from_hours(1);
+
+/// Shares, sessions, invitations and failed attempts that may go.
+///
+/// # Errors
+/// [`BucketError`].
+pub(crate) async fn documents(service: &Service, now: Timestamp) -> Result<Vec<Action>, BucketError> {
+    let mut actions = Vec::new();
+    let mut gone = |keys: Vec<DocumentKey>, why: &'static str| {
+        actions.extend(keys.into_iter().map(|key| Action::RemoveDocument { key, why }));
+    };
+    let shares = ended(service, "shares/", share_key, |share: &Share| !share.is_open(now));
+    gone(shares.await?, "the share has ended");
+    let sessions = ended(
+        service,
+        "accounts/sessions/",
+        |name| Some(DocumentKey::Session(name)),
+        |held: &Session| held.expires_at <= now,
+    );
+    gone(sessions.await?, "the device is signed out");
+    // A used one goes with its time as well: until then its holder may repeat what a kill interrupted.
+    let invitations = ended(
+        service,
+        "accounts/invitations/",
+        |id| Some(DocumentKey::Invitation(id)),
+        |held: &Invitation| held.expires_at <= now,
+    );
+    gone(invitations.await?, "the invitation has ended");
+    let attempts = ended(
+        service,
+        "accounts/attempts/",
+        |name| Some(DocumentKey::Attempts(name)),
+        |held: &Attempts| held.last.is_none_or(|last| last + ATTEMPTS_KEPT < now),
+    );
+    gone(attempts.await?, "nobody failed to sign in there for a day");
+    Ok(actions)
+}
+
+/// Reservations old enough to be asked about: [`Action::Release`] each, unless a video has their upload.
+///
+/// # Errors
+/// [`BucketError`].
+pub(crate) async fn reservations(service: &Service, now: Timestamp) -> Result<Vec<(EncodeId, Action)>, BucketError> {
+    let mut found = Vec::new();
+    for name in service.bucket.children("accounts/quotas/").await? {
+        let Some(owner) = name.strip_suffix(".json").and_then(|name| name.parse::<Username>().ok()) else {
+            continue;
+        };
+        let Some(quota) = service.bucket.read::<Quota>(&DocumentKey::Quota(owner.clone())).await? else { continue };
+        let old = quota.value.charges.into_iter().filter(|charge| !charge.settled);
+        let old = old.filter(|charge| charge.at + RESERVED_WITHOUT_VIDEO < now);
+        found
+            .extend(old.map(|charge| (charge.upload, Action::Release { owner: owner.clone(), upload: charge.upload })));
+    }
+    Ok(found)
+}
+
+fn share_key(id: String) -> Option<DocumentKey> {
+    id.parse().ok().map(DocumentKey::Share)
+}
+
+/// The keys of the documents below `prefix` that have ended. One that cannot be read is left alone.
+async fn ended<T: DeserializeOwned>(
+    service: &Service,
+    prefix: &str,
+    key: impl Fn(String) -> Option<DocumentKey>,
+    has_ended: impl Fn(&T) -> bool,
+) -> Result<Vec<DocumentKey>, BucketError> {
+    let keys = service.bucket.keys(prefix).await?;
+    let names = keys.iter().filter_map(|key| key.strip_prefix(prefix)?.strip_suffix(".json").map(str::to_owned));
+    let reads = names.filter_map(key).map(async |key| match service.bucket.read::<T>(&key).await {
+        Ok(found) => Ok(found.map(|found| (key, found.value))),
+        Err(BucketError::Malformed { source, .. }) => {
+            tracing::warn!(%source, "a document below {prefix} is passed over");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    });
+    let found: Vec<_> = stream::iter(reads).buffer_unordered(PARALLEL_READS).try_collect().await?;
+    Ok(found.into_iter().flatten().filter(|(_, held)| has_ended(held)).map(|(key, _)| key).collect())
+}

@@ -1,6 +1,7 @@
 //! What the tests of the whole system share.
 
 pub mod client;
+pub mod library;
 pub mod measure;
 pub mod media;
 pub mod nginx;

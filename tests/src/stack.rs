@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use clipset_bucket::{Bucket, BucketConfig, StaticCredentials};
 use clipset_core::signing::SigningSecret;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -129,6 +130,43 @@ impl Stack {
     /// `CLIPSET_DATA`.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// What the functions of the running system are told.
+    ///
+    /// # Panics
+    /// If nothing runs.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let text = std::fs::read(self.data().join("run/environment")).expect("the system runs");
+        serde_json::from_slice(&text).expect("variables")
+    }
+
+    /// The bucket of the running system.
+    ///
+    /// # Panics
+    /// If nothing runs.
+    pub async fn bucket(&self) -> Bucket {
+        let mut environment = self.environment();
+        let mut take = |name: &str| environment.remove(name).unwrap_or_else(|| panic!("no {name}"));
+        let config = BucketConfig {
+            bucket: take("BUCKET"),
+            endpoint: Some(take("AWS_ENDPOINT_URL_S3")),
+            region: take("AWS_REGION"),
+            upload_url: None,
+            credentials: Some(StaticCredentials {
+                access_key: take("AWS_ACCESS_KEY_ID"),
+                secret_key: take("AWS_SECRET_ACCESS_KEY"),
+            }),
+        };
+        Bucket::connect(&config).await
+    }
+
+    /// One more transcode runner, beside that of `up`.
+    pub fn runner(&self, name: &str) -> Process {
+        let mut command = Command::new(program("clipset-transcoder"));
+        command.arg("watch").envs(self.environment());
+        command.env("TRANSCODER_NAME", name).env("TRANSCODER_SCRATCH", self.folder.path().join(name));
+        Process::start(&mut command)
     }
 
     /// A folder for the test's own files.

@@ -1,0 +1,68 @@
+//! Libraries of many progressive videos, written as documents, as fast as the bucket takes them.
+
+use clipset_bucket::{Bucket, Videos};
+use clipset_core::{
+    Timestamp,
+    id::{EncodeId, JobId, ShortId},
+    key::{DocumentKey, MediaKey},
+    video::{Publication, Upload, Video},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::SignedDuration;
+
+/// Documents written at once.
+const PARALLEL: usize = 32;
+
+/// A finished video of the administrator's that is one MP4, begun `age` minutes ago; nothing is stored.
+///
+/// # Panics
+/// Never: all names are well-formed.
+pub fn progressive(title: String, age: usize) -> Video {
+    let short_id = ShortId::random();
+    let upload = Upload { original: None, upload_id: "none".into(), file_name: "clip.mp4".into() };
+    let begun = Timestamp::now() - SignedDuration::from_mins(i64::try_from(age).expect("minutes"));
+    let mut video = Video::begin(short_id, "admin".parse().expect("a name"), title, upload, begun);
+    let job: JobId = format!("{}-first-1", video.short_id).parse().expect("a job id");
+    video.complete_upload(1000, job.clone()).expect("uploading");
+    let publication = Publication {
+        job,
+        at: begun,
+        duration_seconds: 2.0,
+        width: 160,
+        height: 90,
+        hls: None,
+        progressive: Some(EncodeId::random()),
+        poster: None,
+        storyboard: None,
+        checked: None,
+    };
+    video.publish(publication, begun).expect("pending");
+    video
+}
+
+/// Writes the documents of `videos` and the listing of them all.
+///
+/// # Panics
+/// If the bucket fails.
+pub async fn store(bucket: &Bucket, videos: &[Video]) {
+    let writes = videos
+        .to_vec()
+        .into_iter()
+        .map(|video| async move { bucket.create(&DocumentKey::Video(video.short_id.clone()), &video).await });
+    stream::iter(writes).buffer_unordered(PARALLEL).try_for_each(async |_| Ok(())).await.expect("stored");
+    Videos::new(bucket.clone()).reindex(videos).await.expect("listed");
+}
+
+/// Stores `content` as the MP4 of each video.
+///
+/// # Panics
+/// If the bucket fails.
+pub async fn store_mp4s(bucket: &Bucket, videos: &[Video], content: &[u8]) {
+    let ids: Vec<EncodeId> =
+        videos.iter().filter_map(|video| video.publication.as_ref().and_then(|it| it.progressive)).collect();
+    let writes = ids.into_iter().map(|id| {
+        let content = content.to_vec();
+        async move { bucket.put_bytes(&MediaKey::Progressive(id), content).await }
+    });
+    stream::iter(writes).buffer_unordered(PARALLEL).try_for_each(async |()| Ok(())).await.expect("stored");
+}

@@ -67,8 +67,8 @@ impl Service {
         found.map(|found| found.value).ok_or_else(Problem::no_such_video)
     }
 
-    /// A video as it was at most a second ago; one that does not play yet, as it is now, so that it
-    /// plays as soon as it is published.
+    /// A video as it was at most a second ago; one that has no stream yet, as it is now: what
+    /// stream-info just said is HLS has its manifest.
     ///
     /// # Errors
     /// [`Problem`] 404 if there is none, 503.
@@ -78,7 +78,7 @@ impl Service {
             Ok::<_, BucketError>(found.map(|found| Arc::new(found.value)))
         });
         let found = found.await?;
-        if found.as_ref().is_none_or(|video| video.publication.is_none()) {
+        if found.as_ref().is_none_or(|video| video.stream().is_none()) {
             self.recent.forget(id);
         }
         found.ok_or_else(Problem::no_such_video)

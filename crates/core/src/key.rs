@@ -99,6 +99,8 @@ pub enum DocumentKey {
     QueueEntry(String),
     /// `jobs/marker.json`: rewritten whenever there is news for runners.
     JobMarker,
+    /// `jobs/dispatches/{job_id}.json`: a job given to AWS Batch or MediaConvert.
+    Dispatch(JobId),
     /// `jobs/runners/{name}.json`: what a runner measured of its encoders.
     Runner(String),
     /// `accounts/users/{username}.json`.
@@ -122,6 +124,7 @@ impl fmt::Display for DocumentKey {
             Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
+            Self::Dispatch(id) => write!(f, "jobs/dispatches/{id}.json"),
             Self::Runner(name) => write!(f, "jobs/runners/{name}.json"),
             Self::Account(name) => write!(f, "accounts/users/{name}.json"),
             Self::Session(id) => write!(f, "accounts/sessions/{id}.json"),

@@ -5,7 +5,10 @@
 
 use std::{ffi::OsString, path::Path};
 
-use clipset_core::settings::{RateControl, Settings};
+use clipset_core::{
+    ladder::max_rate,
+    settings::{RateControl, Settings},
+};
 
 use crate::{
     cuts::SEGMENT,
@@ -166,18 +169,6 @@ pub fn nvenc_trial(settings: &Settings) -> Vec<OsString> {
     list.0
 }
 
-/// The most bits a second that x264 may spend, where the clip is hard: constant quality alone
-/// would make segments that no network carries.
-fn x264_max_rate(settings: &Settings, rung: &Rung, frame_rate: f64) -> u64 {
-    /// 1080p30 at CRF 18.
-    const BASE: f64 = 10e6;
-    let pixels = f64::from(rung.width) * f64::from(rung.height) / (1920.0 * 1080.0);
-    // Six steps of CRF are about a factor of two; bit rate grows slower than pixels and rate do.
-    let quality = 2f64.powf((18.0 - f64::from(settings.cpu_crf)) / 6.0).clamp(0.4, 2.0);
-    let rate = BASE * pixels.powf(0.8) * (frame_rate / 30.0).max(1.0).sqrt() * quality;
-    (rate / 1000.0).round().max(300.0) as u64 * 1000
-}
-
 fn filters(plan: &Plan, rungs: &[&Rung]) -> String {
     let preparation = &plan.preparation;
     let mut common = Vec::new();
@@ -259,7 +250,7 @@ impl List {
     fn picture(&mut self, plan: &Plan, settings: &Settings, encoder: Encoder, rung: &Rung, number: usize) {
         match encoder {
             Encoder::X264 => {
-                let max = x264_max_rate(settings, rung, plan.frame_rate);
+                let max = max_rate(settings, rung, plan.frame_rate);
                 // CRF 0 is lossless, which High does not have.
                 let crf = settings.cpu_crf.max(1).to_string();
                 self.of_stream("-c", number, "libx264");
@@ -508,8 +499,8 @@ mod tests {
     fn x264_spends_less_on_small_pictures_and_more_on_fast_ones() {
         let settings = Settings::default();
         let rung = |width, height| Rung { name: "x".parse().expect("a name"), width, height };
-        assert_eq!(x264_max_rate(&settings, &rung(1920, 1080), 30.0), 10_000_000);
-        assert!(x264_max_rate(&settings, &rung(640, 360), 30.0) < 2_000_000);
-        assert!(x264_max_rate(&settings, &rung(1920, 1080), 60.0) > 14_000_000);
+        assert_eq!(max_rate(&settings, &rung(1920, 1080), 30.0), 10_000_000);
+        assert!(max_rate(&settings, &rung(640, 360), 30.0) < 2_000_000);
+        assert!(max_rate(&settings, &rung(1920, 1080), 60.0) > 14_000_000);
     }
 }

@@ -1,8 +1,9 @@
 //! What becomes of a file, decided from its probe result and the settings alone, with reasons in words.
 
+pub use clipset_core::ladder::{LADDER, Rung};
 use clipset_core::{
-    id::RenditionName,
-    settings::{OutputFormat, Renditions, Settings},
+    ladder::rungs,
+    settings::{OutputFormat, Settings},
 };
 
 use crate::{
@@ -10,12 +11,6 @@ use crate::{
     ffmpeg::MAX_PIXELS,
     probe::{Probe, Ratio, Stream},
 };
-
-/// The sizes of the ladder, lines of the short side.
-pub const LADDER: [u32; 6] = [2160, 1440, 1080, 720, 480, 360];
-
-/// Up to this short side one rendition does.
-const SMALLEST: u32 = 360;
 
 /// No clip is longer, seconds. A time stamp that jumps by years would otherwise be filled with pictures.
 pub const LONGEST: f64 = 24.0 * 3600.0;
@@ -41,17 +36,6 @@ pub enum Sound {
     Copy,
     /// Encoded as AAC.
     Encode,
-}
-
-/// One size of the ladder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rung {
-    /// Names its folder: `720p`.
-    pub name: RenditionName,
-    /// Pixels, even.
-    pub width: u32,
-    /// Pixels, even.
-    pub height: u32,
 }
 
 /// How an encoded picture is brought to its size and colours.
@@ -342,31 +326,6 @@ fn shown_size(video: &Stream) -> (u32, u32) {
     let width = (f64::from(video.width) * ratio).round() as u32;
     let turned = video.rotation().is_some_and(|degrees| (degrees.abs() % 180.0 - 90.0).abs() < 45.0);
     if turned { (video.height, width) } else { (width, video.height) }
-}
-
-/// The sizes for a picture shown at `width` x `height`: the ladder below the source, never above it.
-fn rungs((width, height): (u32, u32), settings: &Settings) -> Vec<Rung> {
-    let source = width.min(height);
-    let top = source.min(settings.max_resolution.short_side());
-    let single = settings.renditions == Renditions::Single
-        || settings.video_output_format == OutputFormat::Progressive
-        || top <= SMALLEST;
-    // Below the size that is left of an odd one.
-    let below = LADDER.into_iter().filter(|short| !single && *short < top & !1);
-    let scaled = |side: u32, short: u32| {
-        let exact = f64::from(side) * f64::from(short) / f64::from(source);
-        // 4:2:0 needs even sizes; a source's own odd line is dropped, not made up.
-        if short == source { (side & !1).max(2) } else { ((exact / 2.0).round() as u32 * 2).max(2) }
-    };
-    [top]
-        .into_iter()
-        .chain(below)
-        .filter_map(|short| {
-            let (width, height) = (scaled(width, short), scaled(height, short));
-            let name = format!("{}p", width.min(height)).parse().ok()?;
-            Some(Rung { name, width, height })
-        })
-        .collect()
 }
 
 /// The rate that an encoded picture gets: the source's, constant, at most 60.

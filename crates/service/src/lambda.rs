@@ -1,0 +1,42 @@
+//! A router as a Lambda function.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
+
+use crate::{
+    Service, init_logs,
+    metrics::{Metrics, measure},
+};
+
+/// Answers Lambda's events with the router over the environment's service, until Lambda ends the process.
+///
+/// # Errors
+/// A sentence about the environment; what the runtime says.
+pub async fn run_on_lambda(router: impl FnOnce(Arc<Service>) -> Router) -> Result<(), lambda_http::Error> {
+    init_logs();
+    let started = Service::from_env().await.inspect_err(|error| tracing::error!(%error, "the function cannot start"));
+    let service = started?;
+    let routes = router(Arc::clone(&service));
+    lambda_http::run(on_lambda(routes, service, Metrics::from_env())).await
+}
+
+/// The router with what Lambda needs beside: secrets that are fresh at each request, and metrics.
+pub fn on_lambda(routes: Router, service: Arc<Service>, metrics: Option<Metrics>) -> Router {
+    let routes = routes.layer(from_fn_with_state(service, with_fresh_secrets));
+    match metrics {
+        Some(metrics) => routes.layer(from_fn_with_state(metrics, measure)),
+        None => routes,
+    }
+}
+
+/// Before the request, not beside it: after a long sleep the known secrets may be long out of force.
+async fn with_fresh_secrets(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    service.refresh_secrets().await;
+    next.run(request).await
+}

@@ -1,4 +1,4 @@
-//! The ladder: which sizes a picture becomes, and what each may cost.
+//! The sizes that a picture is made in, and what each may cost.
 
 use crate::{
     id::RenditionName,
@@ -11,6 +11,9 @@ pub const LADDER: [u32; 6] = [2160, 1440, 1080, 720, 480, 360];
 /// Up to this short side one rendition does.
 const SMALLEST: u32 = 360;
 
+/// The longest side of an encoded picture: no common H.264 decoder or encoder in hardware takes more.
+const LONGEST_SIDE: u32 = 4096;
+
 /// One size of the ladder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rung {
@@ -22,29 +25,41 @@ pub struct Rung {
     pub height: u32,
 }
 
-/// The sizes for a picture shown at `width` x `height`: the ladder below the source, never above it.
-pub fn rungs((width, height): (u32, u32), settings: &Settings) -> Vec<Rung> {
-    let source = width.min(height);
-    let top = source.min(settings.max_resolution.short_side());
+/// The sizes for a picture shown at `size`: the ladder below the source, never above it.
+pub fn rungs(size: (u32, u32), settings: &Settings) -> Vec<Rung> {
+    let top = top(size, settings);
     let single = settings.renditions == Renditions::Single
         || settings.video_output_format == OutputFormat::Progressive
         || top <= SMALLEST;
     // Below the size that is left of an odd one.
     let below = LADDER.into_iter().filter(|short| !single && *short < top & !1);
-    let scaled = |side: u32, short: u32| {
+    [top].into_iter().chain(below).filter_map(|short| rung(size, short)).collect()
+}
+
+/// The source's size alone.
+pub fn only(size: (u32, u32), settings: &Settings) -> Vec<Rung> {
+    rung(size, top(size, settings)).into_iter().collect()
+}
+
+/// The short side of the best size.
+fn top((width, height): (u32, u32), settings: &Settings) -> u32 {
+    let (short, long) = (width.min(height), width.max(height));
+    let by_long_side = (u64::from(short) * u64::from(LONGEST_SIDE) / u64::from(long.max(1))) as u32;
+    let top = short.min(settings.max_resolution.short_side());
+    if long > LONGEST_SIDE { top.min(by_long_side.max(2)) } else { top }
+}
+
+/// `size` brought to `short` lines of its short side.
+fn rung((width, height): (u32, u32), short: u32) -> Option<Rung> {
+    let source = width.min(height);
+    let scaled = |side: u32| {
         let exact = f64::from(side) * f64::from(short) / f64::from(source);
         // 4:2:0 needs even sizes; a source's own odd line is dropped, not made up.
         if short == source { (side & !1).max(2) } else { ((exact / 2.0).round() as u32 * 2).max(2) }
     };
-    [top]
-        .into_iter()
-        .chain(below)
-        .filter_map(|short| {
-            let (width, height) = (scaled(width, short), scaled(height, short));
-            let name = format!("{}p", width.min(height)).parse().ok()?;
-            Some(Rung { name, width, height })
-        })
-        .collect()
+    let (width, height) = (scaled(width), scaled(height));
+    let name = format!("{}p", width.min(height)).parse().ok()?;
+    Some(Rung { name, width, height })
 }
 
 /// The most bits a second that an encoder may spend, where the clip is hard: constant quality alone

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 /// The demuxers that an upload may be read by. Not among them: playlists, scripts and everything
 /// else that opens further files or addresses (hls, dash, concat, image sequences, subtitles).
 pub const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,mp3,\
-    wav,w64,flac,aac,aiff,h264,hevc,m4v,mxf,dv,ivf";
+    wav,w64,flac,aac,ac3,eac3,aiff,caf,amr,h264,hevc,m4v,mxf,dv,ivf";
 
 /// The largest picture, pixels: a little above 8K.
 pub const MAX_PIXELS: u64 = 40_000_000;

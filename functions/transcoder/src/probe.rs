@@ -1,6 +1,6 @@
 //! What ffprobe says of a file, as far as the plan needs it.
 
-use std::{ffi::OsString, fmt, path::Path, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
@@ -156,11 +156,33 @@ impl Stream {
         Some(matrix.rotation.unwrap_or_default())
     }
 
+    /// Two fields per picture.
+    pub fn is_interlaced(&self) -> bool {
+        matches!(self.field_order.as_str(), "tt" | "bb" | "tb" | "bt")
+    }
+
+    /// The transfer of a high dynamic range, PQ or HLG, in FFmpeg's name.
+    pub fn high_dynamic_range(&self) -> Option<&str> {
+        let transfer = self.color_transfer.as_str();
+        matches!(transfer, "smpte2084" | "arib-std-b67").then_some(transfer)
+    }
+
     /// When it ends, seconds on the file's clock, if the file says so.
     pub fn end(&self) -> Option<f64> {
         let start = self.start_time.unwrap_or_default();
         let tagged = || self.tags.duration.as_deref().and_then(clock_seconds);
         self.duration.map(|duration| start + duration).or_else(tagged)
+    }
+}
+
+impl Probe {
+    /// Takes up when streams really end, by index, seconds on the file's clock.
+    pub fn set_ends(&mut self, ends: &BTreeMap<u32, f64>) {
+        for stream in &mut self.streams {
+            if let Some(end) = ends.get(&stream.index) {
+                stream.duration = Some(end - stream.start_time.unwrap_or_default());
+            }
+        }
     }
 }
 

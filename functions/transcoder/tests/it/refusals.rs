@@ -42,12 +42,6 @@ async fn a_recording_that_broke_off_says_so() {
 }
 
 #[tokio::test]
-async fn sound_alone_is_refused_for_now() {
-    let clip = Clip::made("a.m4a", "-f lavfi -i sine=440:d=2 -c:a aac");
-    assert!(refused(&clip).await.0.contains("sound and no picture"));
-}
-
-#[tokio::test]
 async fn playlists_and_scripts_open_nothing() {
     // Whoever follows a name in them comes to this port, or reads this file.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -195,6 +195,54 @@ impl Made {
         self.produced.playlists.duration
     }
 
+    /// How far each beep of [`flashes`] comes after its flash, seconds.
+    pub(crate) fn beeps_after_flashes(&self) -> Vec<f64> {
+        let (folder, _) = &self.playlists()[0];
+        let name = if self.produced.rendition_names().is_empty() { "master.m3u8" } else { "playlist.m3u8" };
+        let filters = ["-vf", "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-"];
+        let silence = ["-af", "silencedetect=noise=-20dB:d=0.3", "-f", "null", "-"];
+        let args: Vec<&str> = ["-v", "info", "-i", name].into_iter().chain(filters).chain(silence).collect();
+        let output = ffmpeg(&args, folder);
+        let (said, heard) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let mut flashes = Vec::new();
+        let (mut time, mut bright) = (0.0, false);
+        for line in said.lines() {
+            if let Some((_, at)) = line.split_once("pts_time:") {
+                time = at.trim().parse().unwrap();
+            } else if let Some(luma) = line.strip_prefix("lavfi.signalstats.YAVG=") {
+                let now = luma.parse::<f64>().unwrap() > 128.0;
+                if now && !bright {
+                    flashes.push(time);
+                }
+                bright = now;
+            }
+        }
+        let beeps = heard.lines().filter_map(|line| line.split_once("silence_end: "));
+        let beeps = beeps.map(|(_, rest)| rest.split_whitespace().next().unwrap().parse::<f64>().unwrap());
+        // The silence after the last beep ends with the stream.
+        let beeps: Vec<f64> = beeps.take(flashes.len()).collect();
+        assert_eq!((flashes.len(), beeps.len()), (2, 2), "{flashes:?} {beeps:?}");
+        beeps.iter().zip(&flashes).map(|(beep, flash)| beep - flash).collect()
+    }
+
+    /// The least SSIM of any picture of the best rendition beside the same picture of `source`,
+    /// turned and scaled as a player shows it.
+    pub(crate) fn least_ssim(&self, source: &Path) -> f64 {
+        let rung = &self.plan.rungs[0];
+        let reference = format!("scale={}:{}:out_range=limited,setsar=1,format=yuv420p", rung.width, rung.height);
+        let rate = self.plan.preparation.rate.map(|rate| format!(",fps={rate}:start_time=0")).unwrap_or_default();
+        let graph = format!("[1:v:0]{reference}{rate}[a];[0:v:0][a]ssim=stats_file=-");
+        let (folder, _) = &self.playlists()[0];
+        let name = if self.produced.rendition_names().is_empty() { "master.m3u8" } else { "playlist.m3u8" };
+        let source = source.to_str().unwrap();
+        let output = ffmpeg(&["-i", name, "-i", source, "-filter_complex", &graph, "-f", "null", "-"], folder);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let all = said.lines().filter_map(|line| line.split_once("All:"));
+        let all: Vec<f64> = all.map(|(_, rest)| rest.split(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(!all.is_empty(), "{said}");
+        all.into_iter().fold(1.0, f64::min)
+    }
+
     /// Hashes of the decoded pictures of the stream.
     pub(crate) fn pictures(&self) -> Vec<String> {
         pictures(&self.master())
@@ -219,6 +267,18 @@ impl Made {
         let start = times(0, "v:0").into_iter().fold(f64::MAX, f64::min);
         (end("a:0") - start, end("v:0") - start)
     }
+}
+
+/// A black clip of `seconds` with a white flash and a beep of a tenth of a second, one second after
+/// its start and one before its end: words for [`Clip::made`], then what encodes it.
+pub(crate) fn flashes(rate: &str, seconds: u32, picture: &str, sound: &str, codecs: &str) -> String {
+    let during = |t: &str| format!("between({t}\\,1\\,1.099)+between({t}\\,{0}\\,{0}.099)", seconds - 1);
+    let flash = format!("drawbox=c=white:t=fill:enable={}", during("t"));
+    let beep = format!("aevalsrc=sin(2*PI*1000*t)*({}):s=48000:d={seconds}", during("t"));
+    format!(
+        "-f lavfi -i color=black:s=320x180:r={rate}:d={seconds},{flash}{picture} -f lavfi -i {beep}{sound} \
+         -map 0:v -map 1:a -pix_fmt yuv420p {codecs}"
+    )
 }
 
 /// Hashes of the decoded pictures of `file`.

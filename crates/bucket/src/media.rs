@@ -102,6 +102,24 @@ impl Bucket {
         String::from_utf8(body.to_vec()).map(Some).map_err(|error| failed(error.to_string()))
     }
 
+    /// Copies an object within the bucket, with the headers of its new key; false if there is none at `from`.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn copy(&self, from: &str, key: &MediaKey) -> Result<bool, BucketError> {
+        let get = self.client().get_object().bucket(self.name()).key(from);
+        let output = match get.send().await.map_err(|error| sdk("read", from, error)) {
+            Ok(output) => output,
+            Err(BucketError::Missing { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let body = output.body.collect().await.map_err(|error| {
+            let message = error.to_string();
+            BucketError::Store { operation: "read", key: from.to_owned(), message }
+        })?;
+        self.put_bytes(key, body.into_bytes()).await.map(|()| true)
+    }
+
     /// Bytes of an object; `None` if it is not there.
     ///
     /// # Errors

@@ -6,8 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clipset_bucket::{Bucket, Jobs, SettingsStore, Videos};
-use clipset_core::job::{Job, Lease, MAX_ATTEMPTS};
+use clipset_bucket::{Bucket, Jobs, SettingsStore, UpdateError, Videos};
+use clipset_core::{
+    Timestamp,
+    id::JobId,
+    job::{Job, JobError, LEASE, Lease, MAX_ATTEMPTS},
+};
+use jiff::SignedDuration;
 
 use crate::{
     config::TranscoderConfig,

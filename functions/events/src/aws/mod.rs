@@ -12,7 +12,7 @@ use clipset_service::{JobBackend, Metrics, Service, init_logs};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 pub use batch::Batch;
-pub use config::{BackendConfigError, BatchConfig, ConvertConfig, EdgeConfig};
+pub use config::{BackendConfigError, BatchConfig, ConvertConfig, EdgeConfig, Queue};
 pub use convert::Convert;
 pub use tombstones::CloudFront;
 

@@ -1,6 +1,8 @@
 //! stream-info and sign-manifest, over a real bucket: the contract's section 3.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod metrics;
+
 use std::io::Read;
 
 use axum::{Router, body::Body};

@@ -106,9 +106,8 @@ impl ParameterStore {
     /// `AWS_ENDPOINT_URL` lead elsewhere than to AWS. Nothing is sent yet.
     pub fn new(prefix: &str, aws: &SdkConfig) -> Self {
         let region = aws.region().map_or_else(|| "us-east-1".to_owned(), ToString::to_string);
-        let given =
-            ["AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"].into_iter().filter_map(|name| std::env::var(name).ok());
-        let given = given.into_iter().find(|url| !url.is_empty());
+        let given = std::env::var("AWS_ENDPOINT_URL_SSM").ok().filter(|url| !url.is_empty());
+        let given = given.or_else(|| aws.endpoint_url().map(str::to_owned));
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let endpoint = given.unwrap_or_else(|| format!("https://{SERVICE}.{region}.{domain}"));
         let endpoint = format!("{}/", endpoint.trim_end_matches('/'));

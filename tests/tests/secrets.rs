@@ -3,8 +3,9 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
+use clipset_core::account::Role;
 use clipset_service::{ParameterStore, Secrets};
-use clipset_tests::stores;
+use clipset_tests::{stores, world::World};
 use serde_json::json;
 
 async fn aws(endpoint: &str) -> SdkConfig {
@@ -50,4 +51,18 @@ async fn a_store_that_is_away_is_said_to_be() {
     let parameters = ParameterStore::new("/clipset", &aws("http://127.0.0.1:9").await);
     let away = Secrets::read(Some(&parameters)).await.unwrap_err().to_string();
     assert!(away.starts_with("AWS Systems Manager could not be asked for /clipset"), "{away}");
+}
+
+#[tokio::test]
+async fn after_a_rotation_old_tokens_are_good_as_long_as_the_old_key_is_the_previous_one() {
+    let world = World::new(43_200).await;
+    let service = &world.service;
+    let (old, token) = (service.secrets(), world.token("bob", Role::User));
+    let new = Secrets { secret_key_previous: Some(old.secret_key.clone()), ..Secrets::unknown() };
+    service.change_secrets(new.clone());
+    assert!(service.tokens.verify(&token).is_ok());
+    assert_ne!(service.signing_secret(), old.signing_secret);
+    let newer = world.token("bob", Role::User);
+    service.change_secrets(Secrets { secret_key_previous: None, ..new });
+    assert!(service.tokens.verify(&token).is_err() && service.tokens.verify(&newer).is_ok());
 }

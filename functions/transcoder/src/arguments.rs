@@ -13,7 +13,7 @@ mod tests;
 
 pub use encoders::nvenc_trial;
 pub use images::{PosterFrom, poster, storyboard};
-pub use outputs::{HLS_FOLDER, hls, mp4, mp4_of_playlist};
+pub use outputs::{HLS_FOLDER, decode, hls, mp4, mp4_of_playlist};
 
 use std::{ffi::OsString, path::Path};
 

@@ -28,6 +28,7 @@ pub mod ffmpeg;
 pub mod held;
 pub mod ladder;
 mod make;
+mod messages;
 pub mod mpegts;
 mod phases;
 pub mod plan;

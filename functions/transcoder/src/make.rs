@@ -7,6 +7,7 @@ use clipset_core::{id::EncodeId, job::JobKind, key::MediaKey, settings::OutputFo
 use crate::{
     arguments::{Encoder, Recipe, Rendition, mp4},
     failure::Failure,
+    messages::speak_of_damage,
     phases::{FETCHED, PUBLISHED, Task},
     plan::{Origin, Picture, Plan},
     probe::probe,
@@ -16,17 +17,6 @@ use crate::{
 
 /// The MP4's name in the job's folder.
 pub(crate) const MP4: &str = "progressive.mp4";
-
-/// FFmpeg's words for what it left out or made up.
-const DAMAGE: [&str; 7] = [
-    "partial file",
-    "corrupt",
-    "error while decoding",
-    "Invalid data",
-    "Invalid NAL",
-    "concealing",
-    "ended prematurely",
-];
 
 /// Which sizes of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,8 +161,8 @@ impl Task<'_> {
     /// Of a file that broke off or is damaged, what could be decoded is published, and said to be so.
     async fn note_damage(&self, plan: &Plan, made: f64, warnings: &[String]) -> Result<(), Failure> {
         let note = cut_short(plan, made).or_else(|| {
-            let damaged = warnings.iter().any(|line| DAMAGE.iter().any(|words| line.contains(words)));
-            damaged.then(|| "parts of the file are damaged; what could be decoded is published".to_owned())
+            speak_of_damage(warnings)
+                .then(|| "parts of the file are damaged; what could be decoded is published".to_owned())
         });
         match note {
             Some(note) => self.held.note(vec![note]).await,

@@ -4,9 +4,11 @@ mod colours;
 mod obstacles;
 mod rate;
 mod sizes;
+mod still;
 mod streams;
 
 pub use colours::{Colours, Conversion};
+pub(crate) use obstacles::BREAKS_OFF;
 pub use sizes::{LADDER, Rung};
 
 use clipset_core::settings::Settings;
@@ -19,12 +21,6 @@ use streams::{Chosen, Video};
 
 /// No clip is longer, seconds. A time stamp that jumps by years would otherwise be filled with pictures.
 pub const LONGEST: f64 = 24.0 * 3600.0;
-
-/// Pictures a second of a still picture: enough to begin a segment anywhere.
-const STILL_RATE: Ratio = Ratio { num: 5, den: 1 };
-
-/// The plain picture of a sound without a cover, pixels.
-const PLAIN: (u32, u32) = (1280, 720);
 
 /// Where the picture comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +93,9 @@ pub struct Plan {
     pub duration: Option<f64>,
     /// Where a copied picture is cut, seconds from the file's start.
     pub cuts: Vec<f64>,
+    /// Copied from a container whose end may be torn without a sign of it, so what comes last is
+    /// decoded before it is published.
+    pub end_unsure: bool,
     /// Why, in words.
     pub reasons: Vec<String>,
 }
@@ -135,7 +134,7 @@ pub fn plan(probe: &Probe, pictures: Option<&Pictures>, settings: &Settings) -> 
         return Err(Refusal("The clip is longer than 24 hours, which is more than is taken.".into()));
     }
     match streams::choose(probe)? {
-        Chosen::Sound { audio, cover } => of_sound(probe, audio, cover, settings),
+        Chosen::Sound { audio, cover } => still::of_sound(probe, audio, cover, settings),
         Chosen::Video(chosen) => {
             let mut against = obstacles::of_probe(&chosen, probe, settings);
             match pictures {
@@ -162,21 +161,13 @@ impl Plan {
     pub fn encoded(probe: &Probe, settings: &Settings, reason: &str) -> Result<Self, Refusal> {
         match streams::choose(probe)? {
             Chosen::Video(chosen) => Ok(encoded(probe, &chosen, &[reason.to_owned()], settings)),
-            Chosen::Sound { audio, cover } => of_sound(probe, audio, cover, settings),
+            Chosen::Sound { audio, cover } => still::of_sound(probe, audio, cover, settings),
         }
     }
 
     /// The picture is more than a cover or a plain colour.
     pub fn has_moving_pictures(&self) -> bool {
         matches!(self.video, Origin::Stream(_))
-    }
-
-    /// The same sound with a plain picture, because its cover could not be decoded.
-    #[must_use]
-    pub fn without_cover(self, settings: &Settings) -> Self {
-        let reasons = vec!["shown with a plain picture, because the cover could not be decoded".to_owned()];
-        let rungs = sizes::only(PLAIN, settings);
-        Self { video: Origin::Plain, rungs, preparation: still_preparation(Colours::default()), reasons, ..self }
     }
 }
 
@@ -203,6 +194,7 @@ fn copied(probe: &Probe, chosen: &Video<'_>, pictures: &Pictures, settings: &Set
         duration: known_duration(probe),
         // FFmpeg's clock begins at the file's start.
         cuts: cuts(chosen, pictures).into_iter().map(|cut| cut - start).collect(),
+        end_unsure: !is_counted(probe, video),
         reasons: vec![match sound {
             Sound::Copy => {
                 "repackaged without encoding: the picture is H.264 and the sound AAC-LC, as players want them".into()
@@ -235,42 +227,9 @@ fn encoded(probe: &Probe, chosen: &Video<'_>, against: &[String], settings: &Set
         channels: audio.map_or(0, |audio| audio.channels),
         duration: known_duration(probe),
         cuts: Vec::new(),
+        end_unsure: false,
         reasons: vec![format!("encoded, because {}", against.join("; "))],
     }
-}
-
-/// Sound alone becomes a video all the same, so that it plays wherever a clip does.
-fn of_sound(probe: &Probe, audio: &Stream, cover: Option<&Stream>, settings: &Settings) -> Result<Plan, Refusal> {
-    let start = probe.format.start_time.unwrap_or_default();
-    let duration = audio.end().map(|end| end - start).or(known_duration(probe)).filter(|seconds| *seconds > 0.0);
-    let duration = duration
-        .ok_or_else(|| Refusal("The file has sound and no picture, and none of the sound can be read.".into()))?;
-    if duration > LONGEST {
-        return Err(Refusal("The recording is longer than 24 hours, which is more than is taken.".into()));
-    }
-    let (video, size, colours, with) = match cover {
-        Some(cover) => (Origin::Cover(cover.index), sizes::shown(cover), Colours::of(cover), "its cover"),
-        None => (Origin::Plain, PLAIN, Colours::default(), "a plain one"),
-    };
-    Ok(Plan {
-        video,
-        audio: Some(audio.index),
-        picture: Picture::Encode,
-        sound: Sound::Encode,
-        // Hardly any bits in any size.
-        rungs: sizes::only(size, settings),
-        frame_rate: f64::from(STILL_RATE.num),
-        preparation: still_preparation(colours),
-        sample_rate: sample_rate(Some(audio)),
-        channels: audio.channels,
-        duration: Some(duration),
-        cuts: Vec::new(),
-        reasons: vec![format!("the file has sound and no picture, so {with} is shown as a still picture")],
-    })
-}
-
-fn still_preparation(colours: Colours) -> Preparation {
-    Preparation { rate: Some(STILL_RATE), colours, ..Preparation::default() }
 }
 
 fn copied_sound(chosen: &Video<'_>) -> (Sound, String) {
@@ -293,6 +252,12 @@ fn copied_sound(chosen: &Video<'_>) -> (Sound, String) {
 fn cuts(chosen: &Video<'_>, pictures: &Pictures) -> Vec<f64> {
     let sound = chosen.audio.and_then(|audio| audio.start_time);
     pictures.cuts(sound.unwrap_or(pictures.first).min(pictures.first))
+}
+
+/// The container says how much there is, so that a torn end shows: Matroska in every block, MP4 in
+/// its index, unless it is fragmented.
+fn is_counted(probe: &Probe, video: &Stream) -> bool {
+    probe.format.format_name.starts_with("matroska") || video.nb_frames.is_some_and(|count| count > 0.0)
 }
 
 fn sample_rate(audio: Option<&Stream>) -> u32 {

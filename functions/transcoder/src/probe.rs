@@ -6,14 +6,15 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{
     failure::{Failure, NO_INDEX},
-    ffmpeg::{Tools, clean, input_safety},
+    ffmpeg::{Tools, input_safety},
+    messages::clean,
 };
 
 /// A file with hardly anything in it needs milliseconds; one made to keep us busy gets this long.
 const TIME: Duration = Duration::from_secs(60);
 
 const ENTRIES: &str = "stream=index,codec_type,codec_name,profile,level,width,height,pix_fmt,sample_aspect_ratio,\
-    field_order,r_frame_rate,avg_frame_rate,start_time,duration,channels,sample_rate,color_range,color_space,\
+    field_order,r_frame_rate,avg_frame_rate,start_time,duration,nb_frames,channels,sample_rate,color_range,color_space,\
     color_transfer,color_primaries:stream_disposition=default,attached_pic:\
     stream_tags=DURATION:stream_side_data=side_data_type,rotation,dv_profile:format=format_name,duration,start_time,nb_streams";
 
@@ -64,6 +65,8 @@ pub struct Stream {
     pub start_time: Option<f64>,
     #[serde(deserialize_with = "number")]
     pub duration: Option<f64>,
+    #[serde(deserialize_with = "number")]
+    pub nb_frames: Option<f64>,
     pub channels: u32,
     #[serde(deserialize_with = "number")]
     pub sample_rate: Option<f64>,

@@ -9,7 +9,7 @@ use clipset_core::{
     id::{ShortId, Username},
 };
 
-use crate::listen::Listen;
+use crate::{check::Target, listen::Listen};
 
 /// Private video clip sharing.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ pub enum Command {
     Upload(UploadArgs),
     /// Show where a clip is on its way
     Status(StatusArgs),
+    /// Check a published stream against the rules of HLS
+    Check(CheckArgs),
     /// Make an access token, signed with SECRET_KEY
     Token(TokenArgs),
     /// Show a secret that is derived from SECRET_KEY
@@ -107,6 +109,17 @@ pub struct StatusArgs {
     /// Where the server is
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// `clipset check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The clip's id, or a folder with the stream as it stands in the bucket
+    #[arg(value_name = "SHORT_ID|DIRECTORY")]
+    pub target: Target,
+    /// The verdicts as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `clipset token`.
@@ -236,6 +249,7 @@ mod tests {
         for line in [
             "clipset upload",
             "clipset status nope",
+            "clipset check no/such/folder",
             "clipset token --user ada --ttl 0",
             "clipset token --user ../ada",
             "clipset token --user ada --role king",

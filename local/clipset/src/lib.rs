@@ -7,10 +7,12 @@
 //! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, sweep |
+//! | [`check`] | holds a published stream against the rules of HLS |
 //! | [`data`] | the data folder of `./local/up` |
 
 pub mod args;
 pub mod bucket;
+pub mod check;
 pub mod client;
 pub mod data;
 pub mod listen;
@@ -38,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Up(args) => up::up(&args).await,
         Command::Upload(args) => upload::command::run(&args).await,
         Command::Status(args) => watch::status(&args).await,
+        Command::Check(args) => check::check(&args).await,
         Command::Token(args) => manage::token(&args),
         Command::Secret(args) => manage::secret(&args),
         Command::User(command) => manage::user(&command).await,

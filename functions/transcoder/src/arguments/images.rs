@@ -64,7 +64,7 @@ pub fn poster(plan: &Plan, input: &Path, from: PosterFrom, output: &str) -> Vec<
     filters.push(jpeg(&plan.preparation.colours));
     list.map_picture(plan);
     list.add(["-vf", &filters.join(","), "-frames:v", "1", "-fps_mode", "passthrough", "-q:v", "3"]);
-    list.add(["-map_metadata", "-1", "-f", "image2", "-update", "1", output]);
+    list.add(["-max_error_rate", "1", "-map_metadata", "-1", "-f", "image2", "-update", "1", output]);
     list.0
 }
 
@@ -75,7 +75,7 @@ pub fn storyboard(plan: &Plan, input: &Path, playlist: Option<&str>, layout: &La
     list.add(["-skip_frame", "nokey"]);
     let size = (layout.width, layout.height);
     // In every interval its last key frame, else the one before.
-    let mut filters = vec![format!("fps=1000/{}:start_time=0:round=down", layout.interval_ms)];
+    let mut filters = vec![format!("fps=1000/{}:start_time=0:round=down:eof_action=pass", layout.interval_ms)];
     if let Some(playlist) = playlist {
         list.read_playlist(playlist);
         list.add(["-map", "0:v:0"]);
@@ -91,7 +91,19 @@ pub fn storyboard(plan: &Plan, input: &Path, playlist: Option<&str>, layout: &La
     filters.push(format!("tile={}x{}", layout.columns, layout.rows));
     filters.push(jpeg(&plan.preparation.colours));
     list.add(["-vf", &filters.join(","), "-frames:v", &layout.sprites.to_string(), "-fps_mode", "passthrough"]);
-    list.add(["-q:v", "5", "-map_metadata", "-1", "-f", "image2", "-start_number", "0", output]);
+    list.add([
+        "-max_error_rate",
+        "1",
+        "-q:v",
+        "5",
+        "-map_metadata",
+        "-1",
+        "-f",
+        "image2",
+        "-start_number",
+        "0",
+        output,
+    ]);
     list.0
 }
 

@@ -71,6 +71,14 @@ pub fn mp4(plan: &Plan, settings: &Settings, encoder: Encoder, input: &Path, out
     list.0
 }
 
+/// A decode of one segment that we made, by its local name.
+pub fn decode(segment: &str) -> Vec<OsString> {
+    let mut list = List(Vec::new());
+    list.add(["-protocol_whitelist", "file", "-err_detect", "explode", "-f", "mpegts", "-i", segment]);
+    list.add(["-map", "0", "-f", "null", "-"]);
+    list.0
+}
+
 /// One MP4 from a rendition that we made ourselves, by its local playlist.
 pub fn mp4_of_playlist(playlist: &str, output: &str) -> Vec<OsString> {
     let mut list = List(Vec::new());

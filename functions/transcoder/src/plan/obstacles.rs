@@ -8,6 +8,9 @@ use crate::{
     probe::{Probe, Stream},
 };
 
+/// Of a file that was cut off while it was recorded or copied.
+pub(crate) const BREAKS_OFF: &str = "the file breaks off before its end";
+
 /// Seconds that a whole file may fall short of what it says.
 const ROUNDING: f64 = 0.25;
 
@@ -27,7 +30,7 @@ pub(super) fn of_probe(chosen: &Video<'_>, probe: &Probe, settings: &Settings) -
             check(sound - picture < 1.0, "the sound goes on after the picture");
             let promised = probe.format.duration.map(|seconds| probe.format.start_time.unwrap_or_default() + seconds);
             let whole = promised.is_none_or(|promised| promised - sound.max(picture) < 1.0);
-            check(whole, "the file breaks off before its end");
+            check(whole, BREAKS_OFF);
         }
     }
     against
@@ -61,16 +64,17 @@ fn of_picture(video: &Stream, settings: &Settings) -> Vec<String> {
     let short = video.width.min(video.height);
     let most = settings.max_resolution.short_side();
     check(short <= most, format!("the settings allow {most} lines and the picture has {short}"));
-    check(video.width % 2 == 0 && video.height % 2 == 0, "its size is odd".into());
+    check(video.width.is_multiple_of(2) && video.height.is_multiple_of(2), "its size is odd".into());
     against
 }
 
 /// As far as the packets say.
 pub(super) fn of_packets(video: &Stream, pictures: &Pictures, cuts: &[f64], settings: &Settings) -> Vec<String> {
-    let mut against = Vec::new();
     if pictures.count == 0 {
-        against.push("no picture could be read".to_owned());
+        let why = if pictures.disordered { "its pictures have no time stamps" } else { "no picture could be read" };
+        return vec![why.to_owned()];
     }
+    let mut against = Vec::new();
     if pictures.hidden {
         against.push("it was trimmed: an edit list hides pictures, which copying would show again".to_owned());
     }
@@ -78,7 +82,7 @@ pub(super) fn of_packets(video: &Stream, pictures: &Pictures, cuts: &[f64], sett
         against.push("its time stamps are missing or go back".to_owned());
     }
     if pictures.corrupt || video.end().is_some_and(|end| end - pictures.end > ROUNDING) {
-        against.push("the file breaks off before its end".to_owned());
+        against.push(BREAKS_OFF.to_owned());
     }
     // An MP4 may be sought in at any picture; segments may not.
     if settings.video_output_format == OutputFormat::Hls {

@@ -1,6 +1,6 @@
 //! Files that are damaged, very short or very long.
 
-use clipset_transcoder::plan::Picture;
+use clipset_transcoder::{failure::Failure, plan::Picture};
 use serde_json::json;
 
 use crate::world::{Clip, settings};
@@ -17,6 +17,23 @@ async fn a_copyable_file_that_broke_off_is_decoded_as_far_as_it_goes() {
         assert!(made.plan.reasons[0].contains("breaks off before its end"), "{name}: {:?}", made.plan.reasons);
         assert!((5.0..7.0).contains(&made.duration()), "{name}: {}", made.duration());
         made.is_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_torn_end_that_no_container_tells_of_is_found_by_decoding_it() {
+    for (name, options) in [("a.ts", ""), ("b.mp4", "-movflags frag_keyframe+empty_moov")] {
+        let codecs = format!("-c:v libx264 -preset veryfast -bf 2 -g 50 -c:a aac {options}");
+        let whole = Clip::of(name, "640x360", "25", 10.0, &codecs);
+        let good = whole.produced(&settings(json!({}))).await;
+        assert_eq!((good.plan.picture, good.plan.end_unsure), (Picture::Copy, true), "{name}: {:?}", good.plan.reasons);
+        let bytes = std::fs::read(&whole.file).unwrap();
+        std::fs::write(&whole.file, &bytes[..bytes.len() * 6 / 10]).unwrap();
+        let plan = whole.plan(&settings(json!({}))).await.unwrap();
+        if plan.picture == Picture::Copy {
+            let failed = whole.produced_by(plan, &settings(json!({})), 1).await.unwrap_err();
+            assert_eq!(failed, Failure::NotCopyable("the file breaks off before its end".into()), "{name}");
+        }
     }
 }
 
@@ -40,7 +57,8 @@ async fn a_picture_that_hardly_decodes_gives_what_there_is() {
     let clip = Clip::of("a.mkv", "320x180", "25", 4.0, "-c:v mjpeg -q:v 3 -c:a pcm_s16le");
     let mut bytes = std::fs::read(&clip.file).unwrap();
     // Nine of ten JPEGs lose their beginning.
-    let starts: Vec<usize> = bytes.windows(3).enumerate().filter(|(_, w)| w == b"\xff\xd8\xff").map(|(at, _)| at).collect();
+    let starts: Vec<usize> =
+        bytes.windows(3).enumerate().filter(|(_, w)| w == b"\xff\xd8\xff").map(|(at, _)| at).collect();
     for (n, at) in starts.into_iter().enumerate() {
         if n % 10 != 0 {
             bytes[at..at + 200].fill(0);
@@ -72,7 +90,10 @@ async fn one_picture_of_a_gif_is_a_clip() {
 
 #[tokio::test]
 async fn half_a_day_is_copied_and_cut_as_a_minute_is() {
-    let minute = Clip::made("a.mp4", "-f lavfi -i testsrc2=s=64x36:r=1:d=60 -pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 4");
+    let minute = Clip::made(
+        "a.mp4",
+        "-f lavfi -i testsrc2=s=64x36:r=1:d=60 -pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 4",
+    );
     let long = minute.then("b.mp4", "-stream_loop 719", "-c copy");
     let made = long.produced(&settings(json!({}))).await;
     assert_eq!(made.plan.picture, Picture::Copy, "{:?}", made.plan.reasons);

@@ -3,6 +3,8 @@
 
 mod colours;
 mod damage;
+mod jobs;
+mod made;
 mod media;
 mod plans;
 mod refusals;

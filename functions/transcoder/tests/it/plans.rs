@@ -200,6 +200,15 @@ fn a_file_that_breaks_off_is_not_copied() {
 }
 
 #[test]
+fn an_end_that_may_be_torn_unnoticed_is_decoded_before_it_is_published() {
+    for (name, unsure) in [("plain", false), ("fragmented", true), ("two-languages", false)] {
+        let rate = if name == "plain" { 30_000.0 / 1001.0 } else { 30.0 };
+        let plan = plan(&recorded(name), Some(&packets(rate, 60.03, 30)), &Settings::default()).unwrap();
+        assert_eq!((plan.picture, plan.end_unsure), (Picture::Copy, unsure), "{name}");
+    }
+}
+
+#[test]
 fn ends_are_looked_for_where_the_file_leaves_them_open() {
     assert!(open_ends(&recorded("plain")).is_empty());
     assert_eq!(open_ends(&recorded("podcast")), [0], "a length by bit rate is a guess");

@@ -5,7 +5,10 @@ use std::path::Path;
 use clipset_transcoder::plan::{Origin, Picture, Sound};
 use serde_json::json;
 
-use crate::world::{Clip, Made, ffmpeg, ffprobe, settings};
+use crate::{
+    made::Made,
+    world::{Clip, ffmpeg, ffprobe, settings},
+};
 
 const PICTURE: &str = "-f lavfi -i testsrc2=s=320x180:r=25:d=4";
 const H264: &str = "-pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 50";
@@ -67,7 +70,8 @@ async fn of_several_tracks_the_default_one_is_heard() {
 
 #[tokio::test]
 async fn sixteen_channels_without_a_layout_give_their_first_two() {
-    let clip = Clip::made("a.wav", "-f lavfi -i sine=440:r=48000:d=2,aformat=channel_layouts=hexadecagonal -c:a pcm_s16le");
+    let clip =
+        Clip::made("a.wav", "-f lavfi -i sine=440:r=48000:d=2,aformat=channel_layouts=hexadecagonal -c:a pcm_s16le");
     let made = made(&clip).await;
     assert_eq!(made.plan.channels, 16);
     assert!(made.produced.playlists.duration > 1.9);
@@ -77,12 +81,11 @@ async fn sixteen_channels_without_a_layout_give_their_first_two() {
 async fn a_song_plays_as_a_video_of_its_cover() {
     let song = "-f lavfi -i sine=440:r=44100:d=9.3 -f lavfi -i color=red:s=601x401:d=1:r=1 -map 0 -map 1 -frames:v 1 \
                 -disposition:v attached_pic";
-    for (name, codecs) in [
-        ("a.mp3", "-c:v mjpeg -c:a libmp3lame"),
-        ("b.m4a", "-c:v png -c:a aac"),
-        ("c.flac", "-c:v png -c:a flac"),
-    ] {
-        let made = made(&Clip::made(name, &format!("{song} {codecs}"))).await;
+    for (name, codecs) in
+        [("a.mp3", "-c:v mjpeg -c:a libmp3lame"), ("b.m4a", "-c:v png -c:a aac"), ("c.flac", "-c:v png -c:a flac")]
+    {
+        let clip = Clip::made(name, &format!("{song} {codecs}"));
+        let made = made(&clip).await;
         assert!(matches!(made.plan.video, Origin::Cover(_)), "{name}");
         assert_eq!((made.size().as_str(), made.produced.renditions.len()), ("600,400", 1), "{name}");
         made.is_cut_every_four_seconds();
@@ -99,12 +102,10 @@ async fn sound_without_a_cover_gets_a_plain_picture() {
         ("a.mp3", "-c:a libmp3lame -write_xing 0 -q:a 2"),
         ("b.wav", "-c:a pcm_s16le"),
         ("c.opus", "-c:a libopus"),
-        ("d.ogg", "-c:a libvorbis"),
         ("e.aac", "-c:a aac"),
-        ("f.mka", "-c:a flac"),
-        ("g.m4a", "-c:a alac"),
     ] {
-        let made = made(&Clip::made(name, &format!("-f lavfi -i sine=440:r=48000:d=6.1 {codec}"))).await;
+        let clip = Clip::made(name, &format!("-f lavfi -i sine=440:r=48000:d=6.1 {codec}"));
+        let made = made(&clip).await;
         assert_eq!((made.plan.video, made.plan.picture), (Origin::Plain, Picture::Encode), "{name}");
         assert_eq!(made.size(), "1280,720", "{name}");
         let (sound, picture) = made.ends();

@@ -3,7 +3,10 @@
 use clipset_transcoder::plan::{Picture, Sound};
 use serde_json::json;
 
-use crate::world::{Clip, Made, flashes, settings};
+use crate::{
+    made::Made,
+    world::{Clip, flashes, settings},
+};
 
 const H264: &str = "-c:v libx264 -preset ultrafast -bf 2 -g 50";
 
@@ -32,7 +35,8 @@ async fn copied_and_encoded_clips_of_every_container_are_in_step() {
         ("g.mkv", "120", format!("{H264} -ar 96000 -c:a flac"), (E, S)),
         ("h.mp4", "50", format!("{H264} -c:a aac -movflags frag_keyframe+empty_moov"), (P, C)),
     ] {
-        let made = made(&Clip::made(name, &flashes(rate, 7, "", "", &codecs))).await;
+        let clip = Clip::made(name, &flashes(rate, 7, "", "", &codecs));
+        let made = made(&clip).await;
         assert_eq!((made.plan.picture, made.plan.sound), decision, "{name}: {:?}", made.plan.reasons);
         is_in_step(&made, name);
     }
@@ -63,7 +67,8 @@ async fn a_picture_that_starts_late_is_in_step_too() {
 async fn a_clip_trimmed_by_an_edit_list_shows_what_was_left_of_it() {
     let whole = Clip::made("a.mp4", &flashes("25", 9, "", "", &format!("{H264} -c:a aac")));
     // Half a second before the first flash, away from a key frame.
-    let made = made(&whole.then("b.mp4", "-ss 0.5", "-c copy")).await;
+    let trimmed = whole.then("b.mp4", "-ss 0.5", "-c copy");
+    let made = made(&trimmed).await;
     assert_eq!(made.plan.picture, Picture::Encode);
     assert!((made.duration() - 8.5).abs() < 0.1, "{}", made.duration());
     is_in_step(&made, "trimmed");
@@ -75,7 +80,8 @@ async fn a_screen_recording_of_a_varying_rate_is_in_step() {
     let sparse = ",select=between(mod(n\\,30)\\,0\\,4)+eq(mod(n\\,7)\\,0)";
     let codecs = "-fps_mode vfr -c:v libx264 -preset ultrafast -g 999 -c:a aac";
     for name in ["a.mkv", "b.mp4"] {
-        let made = made(&Clip::made(name, &flashes("30", 11, sparse, "", codecs))).await;
+        let clip = Clip::made(name, &flashes("30", 11, sparse, "", codecs));
+        let made = made(&clip).await;
         assert_eq!(made.plan.picture, Picture::Encode, "{:?}", made.plan.reasons);
         is_in_step(&made, name);
     }

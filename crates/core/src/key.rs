@@ -91,6 +91,8 @@ pub enum DocumentKey {
     Settings,
     /// `catalog/videos/{short_id}.json`: the truth about one video.
     Video(ShortId),
+    /// `catalog/imports/{short_id}.json`: what an import brought, with its checksums.
+    Import(ShortId),
     /// `catalog/shards/{name}.json`: part of the listing, derived.
     Shard(String),
     /// `jobs/documents/{job_id}.json`.
@@ -118,6 +120,7 @@ impl fmt::Display for DocumentKey {
         match self {
             Self::Settings => f.write_str("settings.json"),
             Self::Video(id) => write!(f, "catalog/videos/{id}.json"),
+            Self::Import(id) => write!(f, "catalog/imports/{id}.json"),
             Self::Shard(name) => write!(f, "catalog/shards/{name}.json"),
             Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),

@@ -15,7 +15,7 @@ pub mod tombstones;
 
 pub use cache::TtlCache;
 pub use config::{Config, ConfigError, JobBackend};
-pub use extract::{Json, PathId};
+pub use extract::{Json, PathId, PathName};
 pub use gate::{Gate, TokenQuery, Watcher};
 pub use logs::init_logs;
 pub use problem::Problem;

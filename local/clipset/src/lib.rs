@@ -7,12 +7,16 @@
 //! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, sweep |
+//! | [`import`], [`export`] | clips from an older installation; clips as plain files |
 //! | [`data`] | the data folder of `./local/up` |
 
 pub mod args;
 pub mod bucket;
+pub mod checksum;
 pub mod client;
 pub mod data;
+pub mod export;
+pub mod import;
 pub mod listen;
 pub mod manage;
 pub mod output;
@@ -43,6 +47,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::User(command) => manage::user(&command).await,
         Command::Reindex => manage::reindex().await,
         Command::Sweep(args) => manage::sweep(&args).await,
+        Command::Import(args) => import::import(&args).await,
+        Command::Export(args) => export::export(&args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clipset", &mut std::io::stdout());
             Ok(())

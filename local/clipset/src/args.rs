@@ -44,6 +44,10 @@ pub enum Command {
     Import(ImportArgs),
     /// Give clips back as plain files; run again, it goes on
     Export(ExportArgs),
+    /// Copy all that is kept into a folder; again into the same one, only what is new
+    Backup(FolderArgs),
+    /// Put a backup back into an empty library; run again, it goes on
+    Restore(FolderArgs),
     /// Print a completion script for a shell
     Completions {
         /// For which shell
@@ -55,6 +59,15 @@ pub enum Command {
     /// Serve the embedded bucket
     #[command(hide = true)]
     Bucket(BucketArgs),
+    /// Make BUCKET on another store, and let the edge read from it
+    #[command(hide = true)]
+    BucketSetup,
+    /// Whether the bucket, or a server at URL, answers: for containers
+    #[command(hide = true)]
+    Healthy {
+        /// Such as http://127.0.0.1:8000/healthz
+        url: Option<reqwest::Url>,
+    },
 }
 
 /// `clipset serve`.
@@ -204,6 +217,14 @@ pub struct ExportArgs {
     #[arg(long, group = "which")]
     pub all: bool,
     /// The folder that they are written to
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// `clipset backup` and `clipset restore`.
+#[derive(Debug, Args)]
+pub struct FolderArgs {
+    /// The folder that holds the backup
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }

@@ -8,12 +8,15 @@
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, sweep |
 //! | [`import`], [`export`] | clips from an older installation; clips as plain files |
+//! | [`backup`], [`containers`] | all that is kept, copied and put back; what containers need |
 //! | [`data`] | the data folder of `./local/up` |
 
 pub mod args;
+pub mod backup;
 pub mod bucket;
 pub mod checksum;
 pub mod client;
+pub mod containers;
 pub mod data;
 pub mod export;
 pub mod import;
@@ -49,6 +52,10 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Sweep(args) => manage::sweep(&args).await,
         Command::Import(args) => import::import(&args).await,
         Command::Export(args) => export::export(&args).await,
+        Command::Backup(args) => backup::backup(&args).await,
+        Command::Restore(args) => backup::restore(&args).await,
+        Command::BucketSetup => containers::bucket_setup().await,
+        Command::Healthy { url } => containers::healthy(url).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clipset", &mut std::io::stdout());
             Ok(())

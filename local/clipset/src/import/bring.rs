@@ -199,7 +199,7 @@ impl Import<'_> {
             return Ok(());
         }
         let keys = finished.objects.iter().map(|object| async move {
-            let key = media_key(&object.key).with_context(|| format!("{} is no key of ours", object.key))?;
+            let key = MediaKey::parse(&object.key).with_context(|| format!("{} is no key of ours", object.key))?;
             match checksum::of_object(&self.service.bucket, &key).await? {
                 Some(stored) if stored != object.checksum => bail!("{} is not what was imported", object.key),
                 // Superseded since, or removed by the settings.
@@ -222,21 +222,6 @@ async fn begin(bucket: &Bucket, key: &DocumentKey, row: &Row) -> Result<Record> 
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The key that an import wrote, from its text.
-fn media_key(text: &str) -> Option<MediaKey> {
-    let (prefix, rest) = text.split_once('/')?;
-    Some(match prefix {
-        "originals" => MediaKey::Original(rest.parse().ok()?),
-        "progressive" => MediaKey::Progressive(rest.strip_suffix(".mp4")?.parse().ok()?),
-        "images" => MediaKey::Poster(rest.strip_suffix(".jpg")?.parse().ok()?),
-        "hls" => match rest.split_once('/')? {
-            (id, "master.m3u8") => MediaKey::Master(id.parse().ok()?),
-            (id, name) => MediaKey::Segment(id.parse().ok()?, None, name.to_owned()),
-        },
-        _ => return None,
-    })
 }
 
 /// Without control characters but line ends, and with at most `most` characters.

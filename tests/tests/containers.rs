@@ -92,6 +92,15 @@ fn images_are_pinned_run_as_nobody_special_and_hold_no_secret() {
             let told = |line: &&&str| line.starts_with("ARG ") || line.starts_with("ENV ") || line.starts_with("    ");
             assert!(!lines.iter().filter(told).any(|line| line.contains(name)), "{file}: {name}");
         }
+        let manifest = read("Cargo.toml");
+        let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+        for member in members.split('"').skip(1).step_by(2) {
+            let folder = member.split('/').next().unwrap();
+            assert!(
+                lines.contains(&format!("COPY {folder} {folder}").as_str()),
+                "{file}: the workspace needs {member}"
+            );
+        }
         for copied in lines.iter().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.contains("--from"))
         {
             let parts: Vec<_> = copied.split(' ').filter(|part| !part.starts_with("--")).collect();
@@ -137,7 +146,9 @@ fn compose_publishes_one_port_and_runs_nothing_that_may_more_than_it_must() {
             let networks = service["networks"].to_string();
             assert_eq!(networks.contains("outside"), name == "edge", "{name}: {networks}");
             for volume in service["volumes"].as_array().into_iter().flatten() {
-                let source = volume.as_str().unwrap().split(':').next().unwrap();
+                // Text from the older compose, an object from the newer one.
+                let source = volume.as_str().and_then(|text| text.split(':').next());
+                let source = source.or(volume["source"].as_str()).unwrap();
                 assert!(all["volumes"].get(source).is_some(), "{name}: {source} is no named volume");
             }
         }

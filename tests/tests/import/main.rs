@@ -13,7 +13,7 @@ use std::{
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use clipset_tests::{
     client::{Client, uris},
-    media::{decodes_without_a_warning, frame_hashes},
+    media::{COPYABLE, decodes_without_a_warning, frame_hashes},
     stack::Stack,
     wait,
 };
@@ -97,6 +97,51 @@ async fn an_installation_of_the_predecessor_moves_here_and_out_again_with_nothin
 
     exported_files_are_the_old_ones(&stack, &before);
     assert_eq!(written(&stack).await, all, "an export changes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_browser_plays_is_prepared_by_a_job_and_an_older_schema_is_read() {
+    let stack = Stack::start().await;
+    let client = stack.admin().await;
+    let uploads = stack.folder().join("uploads");
+    std::fs::create_dir_all(&uploads).unwrap();
+    let clip = COPYABLE.make(&uploads, "one.mp4");
+    let matroska = uploads.join("one.mkv");
+    let mut remux = Command::new("ffmpeg");
+    remux.args(["-v", "error", "-i"]).arg(&clip).args(["-c", "copy"]).arg(&matroska);
+    assert!(remux.status().unwrap().success());
+    std::fs::remove_file(&clip).unwrap();
+    let database = stack.folder().join("older.db");
+    let schema = "CREATE TABLE video (slug TEXT, name TEXT, path TEXT, is_private BOOLEAN);
+        INSERT INTO video VALUES ('aB3dE6gH9j', 'Older', '/data/uploads/one.mkv', 1);";
+    rusqlite::Connection::open(&database).unwrap().execute_batch(schema).unwrap();
+    let import = |more: &[&str]| {
+        let mut command = stack.clipset(&["import", "--json", "--uploads"]);
+        command.arg(&uploads).arg("--database").arg(&database).args(more);
+        let (output, told) = run(&mut command);
+        (output, serde_json::from_str::<Value>(&told).unwrap())
+    };
+    let (refused, told) = import(&[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(told["failed"][0]["reason"].as_str().unwrap().contains("--owner"), "{told}");
+    assert!(told["missing"].to_string().contains("created_at"), "{told}");
+    let (done, told) = import(&["--owner", "admin"]);
+    assert!(done.status.success(), "{told}");
+    assert_eq!(told["imported"], json!(["aB3dE6gH9j"]));
+    assert_eq!(client.ready("aB3dE6gH9j").await["format"], "hls");
+    let video = client.get("/api/videos/aB3dE6gH9j").await;
+    assert_eq!((&video["owner"], &video["visibility"]), (&json!("admin"), &json!("private")));
+    let (_, told) = import(&["--owner", "admin", "--verify"]);
+    assert_eq!(told["unchanged"], json!(["aB3dE6gH9j"]));
+
+    // What was deleted here is not brought back.
+    client.delete("aB3dE6gH9j").await;
+    for _ in 0..2 {
+        let (done, told) = import(&["--owner", "admin"]);
+        assert!(done.status.success());
+        assert_eq!(told["unchanged"], json!(["aB3dE6gH9j"]), "{told}");
+        stack.maintenance(&["sweep"]);
+    }
 }
 
 /// Each as soon as it has begun some more; a sweep in between must not take what is half there.

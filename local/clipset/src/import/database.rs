@@ -205,7 +205,7 @@ impl Table {
             let statement = database.prepare(&format!("SELECT * FROM \"{name}\" LIMIT 0"));
             match statement {
                 Ok(statement) => {
-                    let columns = statement.column_names().into_iter().map(str::to_ascii_lowercase).collect();
+                    let columns = statement.column_names().map(str::to_ascii_lowercase).collect();
                     return Ok(Some(Self { name, columns }));
                 }
                 Err(error) if error.to_string().contains("no such table") => {}

@@ -169,6 +169,23 @@ impl Bucket {
         }
     }
 
+    /// Lets anyone read objects below `prefixes`, and nobody list: the edge asks without a key.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`], also from a store that knows no policies.
+    pub async fn allow_reading(&self, prefixes: &[&str]) -> Result<(), BucketError> {
+        let resources: Vec<_> =
+            prefixes.iter().map(|prefix| format!("arn:aws:s3:::{}/{prefix}*", self.name())).collect();
+        let policy = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"], "Resource": resources}
+            ],
+        });
+        let put = self.client().put_bucket_policy().bucket(self.name()).policy(policy.to_string());
+        put.send().await.map(drop).map_err(|error| sdk("set the policy of", self.name(), error))
+    }
+
     /// Whether the bucket answers: one small listing.
     ///
     /// # Errors

@@ -52,6 +52,18 @@ impl Bucket {
     /// [`BucketError::Missing`], [`BucketError::Store`], [`BucketError::Local`].
     pub async fn download(&self, key: &MediaKey, path: &Path) -> Result<u64, BucketError> {
         let mut file = tokio::fs::File::create(path).await.map_err(local("download"))?;
+        self.read_into(key, &mut file).await
+    }
+
+    /// Reads an object into `to`, as [`Bucket::download`].
+    ///
+    /// # Errors
+    /// As [`Bucket::download`].
+    pub async fn read_into(
+        &self,
+        key: &MediaKey,
+        mut to: impl tokio::io::AsyncWrite + Unpin,
+    ) -> Result<u64, BucketError> {
         let mut written = 0;
         let mut version = None;
         for resume in 0..=DOWNLOAD_RESUMES {
@@ -64,11 +76,11 @@ impl Bucket {
             loop {
                 match output.body.next().await {
                     Some(Ok(chunk)) => {
-                        file.write_all(&chunk).await.map_err(local("download"))?;
+                        to.write_all(&chunk).await.map_err(local("download"))?;
                         written += chunk.len() as u64;
                     }
                     None if written == size => {
-                        file.flush().await.map_err(local("download"))?;
+                        to.flush().await.map_err(local("download"))?;
                         return Ok(size);
                     }
                     None => break,

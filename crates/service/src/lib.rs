@@ -18,7 +18,7 @@ pub mod tombstones;
 
 pub use cache::TtlCache;
 pub use config::{Config, ConfigError, JobBackend};
-pub use extract::{Json, PathId};
+pub use extract::{Json, PathId, PathName};
 pub use gate::{Gate, TokenQuery, Watcher};
 pub use lambda::{on_lambda, run_on_lambda};
 pub use logs::init_logs;

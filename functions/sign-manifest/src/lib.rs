@@ -59,7 +59,7 @@ async fn answer(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let service = manifests.service();
-    let short_id: ShortId = short_id.parse().map_err(|_| Problem::no_such_video())?;
+    let short_id = ShortId::of_predecessor(short_id).ok_or_else(Problem::no_such_video)?;
     let (watcher, video) =
         tokio::join!(biased; service.gate.watcher(headers, token, &short_id), service.recent_video(&short_id));
     let (watcher, video) = (watcher?, video?);

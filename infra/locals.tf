@@ -9,8 +9,10 @@ locals {
 
   # Where CloudFront finds the API. In a local of its own, for an emulator has it elsewhere.
   api_origin = {
-    domain = replace(aws_apigatewayv2_api.api.api_endpoint, "https://", "")
-    path   = ""
+    domain   = replace(aws_apigatewayv2_api.api.api_endpoint, "https://", "")
+    path     = ""
+    port     = 80
+    protocol = "https-only"
   }
 
   # What every function and task is told of the bucket. The regional endpoint is the one that needs no redirect.

@@ -143,6 +143,17 @@ async def _batch(method, path, headers, body, query):
     return await _batch_req(method, path, headers, body, query)
 b.handle_request = _batch
 
+# 5. IAM: GetParameters names several parameters, which the emulator took for all there are ("*"). They stand below one path
+#    here, so the first stands for all.
+from ministack.core import iam_actions
+_name_of = iam_actions._param
+def _param(body, query_params, name):
+    found = _name_of(body, query_params, name)
+    if not found and name == "Name" and body and b'"Names"' in body and b'"WithDecryption"' in body:
+        found = json.loads(body)["Names"][0]
+    return found
+iam_actions._param = _param
+
 if __name__ == "__main__":
     from ministack.app import main
     main()

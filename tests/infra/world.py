@@ -151,8 +151,10 @@ class Viewer:
 
     def ask(self, method, target, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=60)
-        sent = {"Host": self.host, "X-Forwarded-Proto": "https", "Origin": "https://elsewhere.example"} | (headers or {})
-        if self.token and target.startswith("/api"):
+        sent = {"Host": self.host, "X-Forwarded-Proto": "https"} | (headers or {})
+        if not target.startswith("/api"):
+            sent["Origin"] = "https://elsewhere.example"
+        elif self.token:
             sent["Authorization"] = f"Bearer {self.token}"
         if body is not None:
             sent["Content-Type"], body = "application/json", json.dumps(body)

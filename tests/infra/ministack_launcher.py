@@ -154,6 +154,11 @@ def _param(body, query_params, name):
     return found
 iam_actions._param = _param
 
+# 6. IAM: this test speaks plain HTTP on loopback, where AWS has TLS; the bucket's policy denies all else.
+from ministack.core import iam_evaluator
+_resolve = iam_evaluator._resolve_condition_key
+iam_evaluator._resolve_condition_key = lambda key, ctx: "true" if key.lower() == "aws:securetransport" else _resolve(key, ctx)
+
 if __name__ == "__main__":
     from ministack.app import main
     main()

@@ -111,6 +111,14 @@ locals {{
   }}
 }}
 """)
+        # The emulator asks for SubmitJob on everything; AWS asks for the queue and the definition.
+        (self.infra / "emulator.tf").write_text("""
+resource "aws_iam_role_policy" "emulator" {
+  name   = "emulator"
+  role   = aws_iam_role.function["events"].id
+  policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = ["batch:SubmitJob"], Resource = "*" }] })
+}
+""")
         (self.infra / "terraform.tfvars.json").write_text(json.dumps({
             "transcoder_image": "clipset-transcoder:test",
             "transcoder_command": [str(BINARIES / "clipset-transcoder"), "run", "Ref::job"],

@@ -44,6 +44,7 @@ impl World {
             secret_key: SECRET_KEY.into(),
             secret_key_previous: None,
             signing_secret: SigningSecret::parse("HLS_SIGNING_SECRET", SIGNING_SECRET).expect("a secret"),
+            origin: Vec::new(),
         };
         Self { service: Service::new(config, secrets).await, store }
     }

@@ -40,6 +40,9 @@ pub enum ConfigError {
     /// The secret key or the previous one, by its variable or parameter.
     #[error("{0} must have at least 32 bytes; make one with `openssl rand -hex 32`")]
     SecretKey(String),
+    /// What CloudFront shows.
+    #[error("ORIGIN_SECRET must have at least 32 characters; ./infra/secrets makes one")]
+    OriginSecret,
     /// The signing secret.
     #[error(transparent)]
     SigningSecret(#[from] SecretError),

@@ -6,11 +6,12 @@ use axum::{
     Router,
     extract::{Request, State},
     middleware::{Next, from_fn_with_state},
-    response::Response,
+    response::{IntoResponse, Response},
 };
+use http::{HeaderName, HeaderValue};
 
 use crate::{
-    Service, init_logs,
+    Problem, Service, init_logs,
     metrics::{Metrics, measure},
 };
 
@@ -26,7 +27,11 @@ pub async fn run_on_lambda(router: impl FnOnce(Arc<Service>) -> Router) -> Resul
     lambda_http::run(on_lambda(routes, service, Metrics::from_env())).await
 }
 
-/// The router with what Lambda needs beside: secrets that are fresh at each request, and metrics.
+/// CloudFront's function writes it over whatever the viewer sent.
+const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-clipset-origin");
+
+/// The router with what Lambda needs beside: secrets that are fresh at each request, a door that only CloudFront can
+/// open, and metrics.
 pub fn on_lambda(routes: Router, service: Arc<Service>, metrics: Option<Metrics>) -> Router {
     let routes = routes.layer(from_fn_with_state(service, with_fresh_secrets));
     match metrics {
@@ -38,5 +43,16 @@ pub fn on_lambda(routes: Router, service: Arc<Service>, metrics: Option<Metrics>
 /// Before the request, not beside it: after a long sleep the known secrets may be long out of force.
 async fn with_fresh_secrets(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     service.refresh_secrets().await;
-    next.run(request).await
+    let known = &service.secrets().origin;
+    let shown = request.headers().get(ORIGIN_SECRET);
+    let may_enter = known.is_empty() || shown.is_some_and(|shown| known.iter().any(|secret| is_same(shown, secret)));
+    if may_enter { next.run(request).await } else { Problem::forbidden(THE_OTHER_DOOR).into_response() }
+}
+
+const THE_OTHER_DOOR: &str = "This address is for CloudFront alone: use the site's own.";
+
+/// Compares every byte, so that the time taken tells nothing of where they differ.
+fn is_same(shown: &HeaderValue, secret: &str) -> bool {
+    let (shown, secret) = (shown.as_bytes(), secret.as_bytes());
+    shown.len() == secret.len() && shown.iter().zip(secret).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }

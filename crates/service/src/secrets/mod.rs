@@ -18,10 +18,12 @@ use crate::ConfigError;
 
 /// Variables with their parameters below `SECRETS_PREFIX`. The previous signing secret is the
 /// edge's alone.
-const NAMES: [(&str, &str); 3] = [
+const NAMES: [(&str, &str); 5] = [
     ("SECRET_KEY", "secret-key"),
     ("SECRET_KEY_PREVIOUS", "secret-key-previous"),
     ("HLS_SIGNING_SECRET", "hls-signing-secret"),
+    ("ORIGIN_SECRET", "origin-secret"),
+    ("ORIGIN_SECRET_PREVIOUS", "origin-secret-previous"),
 ];
 
 /// One set of secrets, checked.
@@ -33,6 +35,9 @@ pub struct Secrets {
     pub secret_key_previous: Option<Vec<u8>>,
     /// `HLS_SIGNING_SECRET`, or derived from the secret key.
     pub signing_secret: SigningSecret,
+    /// `ORIGIN_SECRET` and `ORIGIN_SECRET_PREVIOUS`: CloudFront shows one of them with each request. Empty where
+    /// nothing but the edge can reach us.
+    pub origin: Vec<String>,
 }
 
 impl Secrets {
@@ -67,7 +72,12 @@ impl Secrets {
     /// Made up, and known to nobody: for a function that neither signs nor verifies.
     pub fn unknown() -> Self {
         let secret_key = rand::random::<[u8; 32]>().to_vec();
-        Self { signing_secret: SigningSecret::derive(&secret_key), secret_key, secret_key_previous: None }
+        Self {
+            signing_secret: SigningSecret::derive(&secret_key),
+            secret_key,
+            secret_key_previous: None,
+            origin: Vec::new(),
+        }
     }
 
     fn check(
@@ -85,7 +95,14 @@ impl Secrets {
             Some(secret) => SigningSecret::parse("HLS_SIGNING_SECRET", secret)?,
             None => SigningSecret::derive(&secret_key),
         };
-        Ok(Self { secret_key, secret_key_previous, signing_secret })
+        let origin =
+            ["ORIGIN_SECRET", "ORIGIN_SECRET_PREVIOUS"].iter().filter_map(|name| found.get(name)).map(|secret| {
+                match secret.len() {
+                    32.. => Ok(secret.clone()),
+                    _ => Err(ConfigError::OriginSecret),
+                }
+            });
+        Ok(Self { secret_key, secret_key_previous, signing_secret, origin: origin.collect::<Result<_, _>>()? })
     }
 }
 

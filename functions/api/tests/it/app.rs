@@ -35,7 +35,12 @@ pub(crate) struct TestApp {
 /// What tokens and media URLs are signed with.
 pub(crate) fn secrets() -> Secrets {
     let secret_key = b"a secret key of at least 32 bytes".to_vec();
-    Secrets { signing_secret: SigningSecret::derive(&secret_key), secret_key, secret_key_previous: None }
+    Secrets {
+        signing_secret: SigningSecret::derive(&secret_key),
+        secret_key,
+        secret_key_previous: None,
+        origin: Vec::new(),
+    }
 }
 
 impl TestApp {

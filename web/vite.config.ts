@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { contentSecurityPolicy } from './build/csp.ts'
 
 export default defineConfig({
-  plugins: [svelte(), contentSecurityPolicy({ uploadUrl: process.env.UPLOAD_URL })],
+  plugins: [svelte(), contentSecurityPolicy({ uploadUrl: process.env.UPLOAD_URL, hashesFile: 'style-hashes.txt' })],
   // Tests run in Node, where Svelte's package would give its server half.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
   build: {

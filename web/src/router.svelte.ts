@@ -43,7 +43,6 @@ export const location = {
 
 /** Goes to an address of ours. */
 export function navigate(to: string, { replace = false } = {}): void {
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- read once
   const url = new URL(to, window.location.href)
   if (replace) history.replaceState(null, '', url)
   else history.pushState(null, '', url)

@@ -42,6 +42,7 @@ test('a clip that arrives turns ready on the open page, with poster, duration an
   await stack.ready(shortId)
   const poster = page.locator('article img')
   await until('the poster', () => poster.evaluate((image) => image.naturalWidth > 0).catch(() => false))
+  await until('the storyboard', async () => (await stack.api(`/api/videos/${shortId}`)).has_storyboard)
   await page.locator('article .picture').hover()
   await page.locator('.preview .frame').waitFor()
   await page.mouse.move(0, 0)
@@ -105,6 +106,7 @@ test('the library is used by keyboard alone', async () => {
   }
   assert.equal(seen[0], 'Skip to the page')
   assert.equal(seen.at(-1), 'The lake')
+  await page.locator('.preview .frame').waitFor()
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/v\//)
   await browser.close()

@@ -10,6 +10,13 @@ const WATCHED = 12
 export const isUnfinished = (video: Video): boolean =>
   video.processing_status === 'pending' || video.processing_status === 'processing' || video.processing_status === 'uploading'
 
+/** A clip plays before it has a poster: so long it may come, ms. */
+const POSTER_COMES = 10 * 60_000
+
+const mayChange = (video: Video): boolean =>
+  isUnfinished(video) ||
+  (video.processing_status === 'completed' && !video.has_poster && Date.now() - Date.parse(video.created_at) < POSTER_COMES)
+
 export class Clips {
   videos = $state.raw<Video[]>([])
   loading = $state(true)
@@ -56,7 +63,7 @@ export class Clips {
   /** Looks at the unfinished clips now and then, until `stop`. */
   watch(): void {
     const look = async () => {
-      const unfinished = document.hidden ? [] : this.videos.filter(isUnfinished).slice(0, WATCHED)
+      const unfinished = document.hidden ? [] : this.videos.filter(mayChange).slice(0, WATCHED)
       const seen = unfinished.map(({ short_id }) => getVideo(short_id, this.#abort.signal).catch(() => null))
       for (const video of await Promise.all(seen)) {
         if (!video) continue

@@ -38,7 +38,7 @@ test('a clip that arrives turns ready on the open page, with poster, duration an
   page.on('request', (request) => addresses.push(request.url()))
   await signIn(page, stack)
   await page.getByRole('link', { name: 'The lake' }).first().waitFor()
-  await page.getByText('0:08').waitFor({ timeout: 60_000 })
+  await page.getByText('0:08', { exact: true }).waitFor({ timeout: 60_000 })
   await stack.ready(shortId)
   const poster = page.locator('article img')
   await until('the poster', () => poster.evaluate((image) => image.naturalWidth > 0).catch(() => false))

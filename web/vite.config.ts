@@ -2,10 +2,13 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import { contentSecurityPolicy } from './build/csp.ts'
 
+const uploadUrl = process.env.UPLOAD_URL
+
 export default defineConfig({
-  plugins: [svelte(), contentSecurityPolicy({ uploadUrl: process.env.UPLOAD_URL, hashesFile: 'style-hashes.txt' })],
+  plugins: [svelte(), contentSecurityPolicy({ uploadUrl, hashesFile: 'style-hashes.txt' })],
   // Tests run in Node, where Svelte's package would give its server half.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
+  define: { 'import.meta.env.UPLOAD_ORIGIN': JSON.stringify(uploadUrl ? new URL(uploadUrl).origin : '') },
   build: {
     target: 'es2022',
     // Not inlined as data: addresses, which the policy forbids.

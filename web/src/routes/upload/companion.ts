@@ -75,6 +75,19 @@ export const sign = (
 ): Promise<{ url: string; expires: number }> =>
   patiently(() => json(at(upload, `/${number}`) + keyOf(upload), { signal }), signal)
 
+/**
+ * Asks once where parts go. The machine may have more names than the one that uploads go to, and the page's policy
+ * lets it send to no other.
+ *
+ * @throws {Problem} if that is neither this page's address nor the one that it was built for.
+ */
+export async function requireReachable(upload: { uploadId: string; key: string }): Promise<void> {
+  const { origin } = new URL((await sign(upload, 1)).url)
+  if (origin !== window.location.origin && origin !== import.meta.env.UPLOAD_ORIGIN) {
+    throw new Problem(UNREACHABLE, `Open Clipset at ${origin} to upload: this page has another address.`)
+  }
+}
+
 /** Puts the parts together; may be done twice. */
 export const complete = (
   upload: { uploadId: string; key: string },

@@ -4,7 +4,7 @@ import Uppy, { type Body, type Meta } from '@uppy/core'
 import { Problem, sentence } from '../../api/problem.ts'
 import { getVideo, type Video } from '../../api/videos.ts'
 import { isUnfinished } from '../library/clips.svelte.ts'
-import { abort, begin, complete, parts, patiently, sign } from './companion.ts'
+import { abort, begin, complete, parts, patiently, requireReachable, sign } from './companion.ts'
 import { RememberedUploads, fingerprint } from './remembered.ts'
 import { partSize, titleOf } from './titles.ts'
 
@@ -165,6 +165,10 @@ export class Uploads {
     try {
       const begun = await patiently(() => begin(item.file, title))
       if (!this.items.includes(item)) return void abort(begun)
+      await requireReachable(begun).catch((error: unknown) => {
+        void abort(begun).catch(() => undefined)
+        throw error
+      })
       this.#remembered.keep(item.print, { ...begun, shortId: begun.short_id, title, begunAt: Date.now() })
       this.#send(item, begun, begun.short_id)
     } catch (error) {

@@ -54,12 +54,16 @@ impl Listing {
         let mut shards = stream::iter(shards).buffered(ahead);
         let mut entries = Vec::new();
         while let Some(shard) = shards.try_next().await? {
+            let is_last = shard.last().is_some_and(|entry| query.is_past(entry));
             for entry in shard.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after) {
                 if entries.len() == limit {
                     let next_cursor = entries.last().map(Entry::key);
                     return Ok(Page { entries, next_cursor });
                 }
                 entries.push(entry);
+            }
+            if is_last {
+                break;
             }
         }
         Ok(Page { entries, next_cursor: None })

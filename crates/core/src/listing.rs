@@ -184,17 +184,25 @@ pub struct Query {
     pub words: Vec<String>,
     /// Only this owner's.
     pub owner: Option<Username>,
+    /// Only what was begun at this time or later.
+    pub since: Option<Timestamp>,
 }
 
 impl Query {
     /// A query for `viewer`, its search text cut into words.
     pub fn new(viewer: Viewer, text: &str, owner: Option<Username>) -> Self {
-        Self { viewer, words: text.split_whitespace().map(str::to_lowercase).collect(), owner }
+        Self { viewer, words: text.split_whitespace().map(str::to_lowercase).collect(), owner, since: None }
+    }
+
+    /// Whether the entry, and with it all that follow in the listing, is older than what is asked for.
+    pub fn is_past(&self, entry: &Entry) -> bool {
+        self.since.is_some_and(|since| entry.created_at < since)
     }
 
     /// Whether the entry belongs on the page.
     pub fn matches(&self, entry: &Entry) -> bool {
         !entry.is_deleted()
+            && !self.is_past(entry)
             && self.owner.as_ref().is_none_or(|owner| *owner == entry.owner)
             && may_know(&self.viewer, &entry.owner, entry.visibility, &entry.phase)
             && (self.words.is_empty() || {

@@ -12,7 +12,7 @@ use clipset_service::{Json, Problem, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Uploader, name, upload_id::UploadId};
+use super::{Uploader, limits::require_allowed_size, name, upload_id::UploadId};
 use crate::App;
 
 /// How often a short id that is taken is drawn again.
@@ -43,7 +43,7 @@ pub(crate) async fn begin(
     let file_name = name::file_name(&given.filename);
     let title = name::title(metadata.get("title").and_then(Value::as_str), &file_name)?;
     if let Some(size) = metadata.get("size").and_then(bytes) {
-        require_allowed_size(&service, size).await?;
+        require_allowed_size(&service, &viewer, size).await?;
     }
     let original = EncodeId::random();
     let key = MediaKey::Original(original);
@@ -64,22 +64,6 @@ pub(crate) async fn begin(
     }
 }
 
-/// 413 for a size over the limit, 422 for an empty file.
-///
-/// # Errors
-/// [`Problem`] 413, 422, 503.
-pub(super) async fn require_allowed_size(service: &Service, size: u64) -> Result<(), Problem> {
-    if size == 0 {
-        return Err(Problem::invalid("The file is empty: choose another one."));
-    }
-    let most = service.settings.current().await?.max_file_size_bytes;
-    if size <= most {
-        return Ok(());
-    }
-    let (size, most) = (gibibytes(size), gibibytes(most));
-    Err(Problem::too_large(format!("The file has {size} GiB, and {most} GiB are allowed: choose a smaller one.")))
-}
-
 /// A number of bytes, however a form wrote it.
 fn bytes(value: &Value) -> Option<u64> {
     match value {
@@ -87,12 +71,6 @@ fn bytes(value: &Value) -> Option<u64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
-}
-
-/// With two decimals, rounded up, so that a size just over a limit does not look like the limit.
-fn gibibytes(bytes: u64) -> String {
-    let hundredths = (u128::from(bytes) * 100).div_ceil(1 << 30);
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 async fn create(service: &Service, mut video: Video) -> Result<ShortId, BucketError> {
@@ -125,11 +103,5 @@ mod tests {
         for bad in [json!(-1), json!("many"), json!(null), json!([])] {
             assert_eq!(bytes(&bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_size_just_over_the_limit_does_not_look_like_it() {
-        assert_eq!(gibibytes(10 << 30), "10.00");
-        assert_eq!(gibibytes((10 << 30) + 1), "10.01");
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use clipset_bucket::{BucketError, Part, UpdateError, UploadError};
 use clipset_core::{
     Timestamp,
+    account::Viewer,
     id::ShortId,
     key::MediaKey,
     video::{Phase, Video},
@@ -14,7 +15,7 @@ use clipset_service::{Json, PathId, Problem, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{KeyQuery, Owned, Uploader, begin::require_allowed_size, no_such_upload, owned, upload_id::UploadId};
+use super::{KeyQuery, Owned, Uploader, limits::require_allowed_size, no_such_upload, owned, upload_id::UploadId};
 use crate::{App, extract::Params, library::first_job};
 
 /// The parts that the client sent, as S3 names them.
@@ -51,7 +52,7 @@ pub(crate) async fn complete(
     let short_id = video.short_id.clone();
     if video.phase == Phase::Uploading {
         let key = original.ok_or_else(no_such_upload)?;
-        let size = put_together(&service, &short_id, &key, &id.upload, &given.parts).await?;
+        let size = put_together(&service, &viewer, &short_id, &key, &id.upload, &given.parts).await?;
         begin_work(&service, &short_id, size).await?;
     } else if video.is_deleted() {
         return Err(no_such_upload());
@@ -78,6 +79,7 @@ pub(crate) async fn abort(
 /// Makes the object of the parts; gives its size.
 async fn put_together(
     service: &Service,
+    viewer: &Viewer,
     short_id: &ShortId,
     key: &MediaKey,
     upload_id: &str,
@@ -90,7 +92,7 @@ async fn put_together(
     };
     let parts = matching(sent, arrived)?;
     let size = parts.iter().map(|part| part.size).sum();
-    if let Err(problem) = require_allowed_size(service, size).await {
+    if let Err(problem) = require_allowed_size(service, viewer, size).await {
         if problem.status().is_client_error() {
             give_up(service, short_id, key, upload_id).await?;
         }

@@ -6,6 +6,7 @@
 
 mod begin;
 mod complete;
+mod limits;
 mod name;
 mod parts;
 mod upload_id;

@@ -10,7 +10,12 @@ const NO_VIDEO: &str = "not a video that can be read";
 
 /// Only its first flash is left.
 fn cut_off(file: &'static str, options: &str) -> Source {
-    video(file, format!("{H264} -c:a aac {options}")).lasting(10).operated(bytes::cut_off).flashing(1).not_compared().about(1.2)
+    video(file, format!("{H264} -c:a aac {options}"))
+        .lasting(10)
+        .operated(bytes::cut_off)
+        .flashing(1)
+        .not_compared()
+        .about(1.2)
 }
 
 sources! {

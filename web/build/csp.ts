@@ -30,7 +30,7 @@ export function policy(styles: string[], uploadUrl?: string): string {
 
 /** The inline styles of a template. */
 export const stylesIn = (html: string): string[] =>
-  [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)].map((found) => found[1] ?? '')
+  [...html.matchAll(/<style[^>]*>([\s\S]*?)<\/style>/g)].map((found) => found[1] ?? '')
 
 /**
  * The hashes of the styles that media-chrome's elements put into their shadow roots. The library renders on servers

@@ -20,7 +20,8 @@ mod settings;
 mod uploads;
 mod videos;
 
-pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials};
+pub use aws_config::SdkConfig;
+pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, shared_config};
 pub use documents::{Etag, Stored, Versioned};
 pub use error::{BucketError, UpdateError};
 pub use jobs::Jobs;

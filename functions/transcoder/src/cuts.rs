@@ -1,6 +1,6 @@
 //! Where a stream is cut: at the source's own key frames when it is copied.
 
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
 use tokio::io::AsyncBufReadExt;
 
@@ -21,6 +21,8 @@ const TIME: Duration = Duration::from_secs(900);
 /// One packet of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Packet {
+    /// Its stream, where that was asked for.
+    pub stream: Option<u32>,
     /// When it is shown, seconds.
     pub shown: Option<f64>,
     /// When it is decoded, seconds.
@@ -31,6 +33,8 @@ pub struct Packet {
     pub key: bool,
     /// Decoded and not shown: an edit list cuts it away.
     pub hidden: bool,
+    /// Not all of it is there.
+    pub corrupt: bool,
 }
 
 impl Packet {
@@ -39,12 +43,14 @@ impl Packet {
         let mut packet = Self::default();
         for (name, value) in line.split('|').filter_map(|pair| pair.split_once('=')) {
             match name {
+                "stream_index" => packet.stream = value.parse().ok(),
                 "pts_time" => packet.shown = value.parse().ok(),
                 "dts_time" => packet.decoded = value.parse().ok(),
                 "duration_time" => packet.duration = value.parse().ok(),
                 "flags" => {
                     packet.key = value.contains('K');
                     packet.hidden = value.contains('D');
+                    packet.corrupt = value.contains('C');
                 }
                 _ => {}
             }
@@ -70,6 +76,8 @@ pub struct Pictures {
     pub leading: bool,
     /// Times are missing or go back.
     pub disordered: bool,
+    /// Some are not whole.
+    pub corrupt: bool,
     last_decoded: Option<f64>,
 }
 
@@ -77,6 +85,7 @@ impl Pictures {
     /// Takes up the next packet in the order of the file.
     pub fn add(&mut self, packet: Packet) {
         self.hidden |= packet.hidden;
+        self.corrupt |= packet.corrupt;
         let Some(shown) = packet.shown else {
             self.disordered = true;
             return;
@@ -128,32 +137,64 @@ impl Pictures {
 /// # Errors
 /// A [`Failure`] if ffprobe cannot be run or does not come to an end.
 pub async fn read_pictures(tools: &Tools, input: &Path, index: u32) -> Result<Pictures, Failure> {
-    let entries = "packet=pts_time,dts_time,duration_time,flags";
-    let mut args: Vec<OsString> =
-        ["-v", "quiet", "-of", "compact=p=0", "-show_entries", entries].map(OsString::from).to_vec();
-    args.push("-select_streams".into());
-    args.push(index.to_string().into());
+    let mut pictures = Pictures::default();
+    let add = |line: &str| pictures.add(Packet::parse(line));
+    read_packets(tools, input, Some(index), "pts_time,dts_time,duration_time,flags", add).await?;
+    Ok(pictures)
+}
+
+/// Reads when each of the `streams` of the file at `input` really ends, seconds on the file's clock.
+///
+/// # Errors
+/// As [`read_pictures`].
+pub async fn read_ends(tools: &Tools, input: &Path, streams: &[u32]) -> Result<BTreeMap<u32, f64>, Failure> {
+    let mut ends = BTreeMap::new();
+    let add = |line: &str| {
+        let packet = Packet::parse(line);
+        if let (Some(stream), Some(shown)) = (packet.stream.filter(|stream| streams.contains(stream)), packet.shown) {
+            let end = ends.entry(stream).or_insert(shown);
+            *end = f64::max(*end, shown + packet.duration.unwrap_or_default());
+        }
+    };
+    // ffprobe selects one stream or all.
+    let only = if let [only] = streams { Some(*only) } else { None };
+    read_packets(tools, input, only, "stream_index,pts_time,duration_time", add).await?;
+    Ok(ends)
+}
+
+async fn read_packets(
+    tools: &Tools,
+    input: &Path,
+    stream: Option<u32>,
+    entries: &str,
+    mut add: impl FnMut(&str),
+) -> Result<(), Failure> {
+    let mut args: Vec<OsString> = ["-v", "quiet", "-of", "compact=p=0", "-show_entries", &format!("packet={entries}")]
+        .map(OsString::from)
+        .to_vec();
+    if let Some(stream) = stream {
+        args.extend(["-select_streams".into(), stream.to_string().into()]);
+    }
     args.extend(input_safety());
     args.push("-i".into());
     args.push(input.into());
     let (mut child, mut lines) = tools.probe_lines(args)?;
     let read = async {
-        let mut pictures = Pictures::default();
         let mut line = String::new();
         while lines.read_line(&mut line).await.map_err(|error| Failure::scratch(&error))? > 0 {
             // Side data of a packet follows on lines of its own.
-            if line.starts_with("pts_time=") {
-                pictures.add(Packet::parse(line.trim_end()));
+            if line.starts_with("pts_time=") || line.starts_with("stream_index=") {
+                add(line.trim_end());
             }
             line.clear();
         }
-        Ok(pictures)
+        Ok::<_, Failure>(())
     };
-    let pictures = tokio::time::timeout(TIME, read)
+    tokio::time::timeout(TIME, read)
         .await
-        .map_err(|_| Failure::permanent("The file's packets could not be read in the time that is allowed."))?;
+        .map_err(|_| Failure::permanent("The file's packets could not be read in the time that is allowed."))??;
     child.wait_with_limit(TIME).await?;
-    pictures
+    Ok(())
 }
 
 #[cfg(test)]
@@ -206,7 +247,7 @@ mod tests {
             decoded: Some(decoded),
             duration: Some(0.04),
             key,
-            hidden: false,
+            ..Packet::default()
         };
         let add = |packets: &[Packet]| {
             let mut pictures = Pictures::default();

@@ -1,4 +1,4 @@
-//! What follows a publication: the poster and the MP4.
+//! What follows a publication: the poster, the MP4 and the storyboard.
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,18 @@ use clipset_core::{
 };
 
 use crate::{
-    arguments::{self, Encoder, HLS_FOLDER},
+    arguments::{self, Encoder, HLS_FOLDER, PosterFrom},
     failure::Failure,
     ffmpeg::{Allowance, Tools},
+    make::MP4,
     plan::Picture,
     source::{INPUT, Source},
-    work::MP4,
+    storyboard::{INDEX, Layout},
 };
 
 const POSTER: &str = "poster.jpg";
+/// As FFmpeg numbers them.
+const SPRITES: &str = "sprite%d.jpg";
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Kind {
     Poster,
     /// `progressive/{uuid}.mp4`.
     Mp4,
+    /// `images/{uuid}/storyboard.vtt` and the sprites beside it.
+    Storyboard,
 }
 
 impl Kind {
@@ -37,14 +42,16 @@ impl Kind {
         match self {
             Self::Poster => "poster",
             Self::Mp4 => "MP4",
+            Self::Storyboard => "storyboard",
         }
     }
 
-    /// Where it is stored.
-    pub fn key(self, id: EncodeId) -> MediaKey {
+    /// Where its file `name` is stored.
+    pub fn key(self, id: EncodeId, name: String) -> MediaKey {
         match self {
             Self::Poster => MediaKey::Poster(id),
             Self::Mp4 => MediaKey::Progressive(id),
+            Self::Storyboard => MediaKey::Storyboard(id, name),
         }
     }
 
@@ -53,6 +60,7 @@ impl Kind {
         match self {
             Self::Poster => Extras { poster: Some(id), ..Extras::default() },
             Self::Mp4 => Extras { progressive: Some(id), ..Extras::default() },
+            Self::Storyboard => Extras { storyboard: Some(id), ..Extras::default() },
         }
     }
 }
@@ -73,15 +81,56 @@ pub struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// Makes the file in the job's folder and answers its path.
+    /// Makes its files in the job's folder and answers their paths, in the order in which they are stored.
     ///
     /// # Errors
     /// [`Failure::Permanent`] if it cannot be made of this source.
-    pub async fn file(&self, kind: Kind, published: &Publication) -> Result<PathBuf, Failure> {
+    pub async fn files(&self, kind: Kind, published: &Publication) -> Result<Vec<PathBuf>, Failure> {
         match kind {
-            Kind::Poster => make_poster(self.tools, self.source, self.allowance).await,
-            Kind::Mp4 => self.mp4(published).await,
+            Kind::Poster => Ok(vec![self.poster().await?]),
+            Kind::Mp4 => Ok(vec![self.mp4(published).await?]),
+            Kind::Storyboard => self.storyboard(published).await,
         }
+    }
+
+    /// A telling picture, neither dark nor uniform if there is one.
+    async fn poster(&self) -> Result<PathBuf, Failure> {
+        let folder = self.source.folder.path();
+        let file = folder.join(POSTER);
+        // Past the titles, and not far into a long clip.
+        let past = self.source.plan.duration.map_or(0.0, |seconds| (seconds * 0.1).min(120.0));
+        for (at, choosy) in [(past, true), (0.0, true), (past, false), (0.0, false)] {
+            let args = arguments::poster(&self.source.plan, Path::new(INPUT), PosterFrom { at, choosy }, POSTER);
+            self.tools.run(args, self.allowance, folder).await?;
+            if tokio::fs::metadata(&file).await.is_ok_and(|found| found.len() > 0) {
+                return Ok(file);
+            }
+        }
+        Err(Failure::permanent("no picture came out"))
+    }
+
+    /// The sprites, then their index: from our own key frames where the picture was encoded, for
+    /// those of the upload may be minutes apart.
+    async fn storyboard(&self, published: &Publication) -> Result<Vec<PathBuf>, Failure> {
+        let folder = self.source.folder.path();
+        let plan = &self.source.plan;
+        let playlist = match &published.hls {
+            Some(stream) if plan.picture == Picture::Encode => Some(self.best_playlist(stream).await?),
+            _ => None,
+        };
+        let layout = Layout::of(published.duration_seconds, (published.width, published.height));
+        let args = arguments::storyboard(plan, Path::new(INPUT), playlist.as_deref(), &layout, SPRITES);
+        self.tools.run(args, self.allowance, folder).await?;
+        let mut files: Vec<PathBuf> = (0..layout.sprites).map(|n| folder.join(Layout::sprite(n))).collect();
+        for file in &files {
+            if !tokio::fs::try_exists(file).await.unwrap_or(false) {
+                return Err(Failure::permanent("no picture came out"));
+            }
+        }
+        let index = folder.join(INDEX);
+        tokio::fs::write(&index, layout.index()).await.map_err(|error| Failure::scratch(&error))?;
+        files.push(index);
+        Ok(files)
     }
 
     /// A copy of the best rendition: from the upload, where that was copied, else from our segments.
@@ -125,23 +174,4 @@ impl Making<'_> {
         tokio::fs::write(folder.join("playlist.m3u8"), text).await.map_err(|error| Failure::scratch(&error))?;
         Ok(format!("{relative}/playlist.m3u8"))
     }
-}
-
-/// A telling picture that is not black, if there is one, as a JPEG in the job's folder.
-///
-/// # Errors
-/// [`Failure::Permanent`] if no picture comes out.
-pub async fn make_poster(tools: &Tools, source: &Source, allowance: Allowance) -> Result<PathBuf, Failure> {
-    let folder = source.folder.path();
-    let file = folder.join(POSTER);
-    // Past the titles, and not far into a long clip.
-    let at = source.plan.duration.map_or(0.0, |seconds| (seconds * 0.1).min(120.0));
-    for skip_dark in [true, false] {
-        let args = arguments::poster(&source.plan, Path::new(INPUT), at, skip_dark, POSTER);
-        tools.run(args, allowance, folder).await?;
-        if tokio::fs::metadata(&file).await.is_ok_and(|found| found.len() > 0) {
-            return Ok(file);
-        }
-    }
-    Err(Failure::permanent("no picture came out"))
 }

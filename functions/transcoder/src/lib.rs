@@ -13,7 +13,9 @@
 //! | [`ladder`] | writes playlists from what was measured |
 //! | [`source`], [`scratch`] | the upload on the local disk |
 //! | [`held`], [`failure`] | the lease with its heartbeat; what a failure means |
-//! | [`work`], [`extras`] | one job, step by step; poster and MP4 |
+//! | [`work`] | one job from its claim to its end |
+//! | `phases`, `make`, `publish` | what each kind of job does: the run of FFmpeg, the write that publishes |
+//! | [`extras`], [`storyboard`] | what follows a publication: poster, MP4, sprites with their index |
 //! | [`watch`], [`encoders`], [`config`] | the runner around it |
 
 pub mod arguments;
@@ -25,11 +27,16 @@ pub mod failure;
 pub mod ffmpeg;
 pub mod held;
 pub mod ladder;
+mod make;
+mod messages;
 pub mod mpegts;
+mod phases;
 pub mod plan;
 pub mod probe;
+mod publish;
 pub mod scratch;
 pub mod segments;
 pub mod source;
+pub mod storyboard;
 pub mod watch;
 pub mod work;

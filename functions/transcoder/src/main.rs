@@ -66,7 +66,7 @@ async fn begin(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run { job } => {
-            let claimed = worker.jobs().claim(&job, worker.name()).await;
+            let claimed = worker.claim(&job).await;
             let (job, lease) = claimed.with_context(|| format!("the job {job} cannot be had"))?;
             match worker.run(job, lease, stopped(stop)).await {
                 Outcome::Done => Ok(()),

@@ -1,19 +1,20 @@
 //! What ffprobe says of a file, as far as the plan needs it.
 
-use std::{ffi::OsString, fmt, path::Path, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
 use crate::{
     failure::{Failure, NO_INDEX},
-    ffmpeg::{Tools, clean, input_safety},
+    ffmpeg::{Tools, input_safety},
+    messages::clean,
 };
 
 /// A file with hardly anything in it needs milliseconds; one made to keep us busy gets this long.
 const TIME: Duration = Duration::from_secs(60);
 
 const ENTRIES: &str = "stream=index,codec_type,codec_name,profile,level,width,height,pix_fmt,sample_aspect_ratio,\
-    field_order,r_frame_rate,avg_frame_rate,start_time,duration,channels,sample_rate,color_range,color_space,\
+    field_order,r_frame_rate,avg_frame_rate,start_time,duration,nb_frames,channels,sample_rate,color_range,color_space,\
     color_transfer,color_primaries:stream_disposition=default,attached_pic:\
     stream_tags=DURATION:stream_side_data=side_data_type,rotation,dv_profile:format=format_name,duration,start_time,nb_streams";
 
@@ -64,6 +65,8 @@ pub struct Stream {
     pub start_time: Option<f64>,
     #[serde(deserialize_with = "number")]
     pub duration: Option<f64>,
+    #[serde(deserialize_with = "number")]
+    pub nb_frames: Option<f64>,
     pub channels: u32,
     #[serde(deserialize_with = "number")]
     pub sample_rate: Option<f64>,
@@ -156,11 +159,33 @@ impl Stream {
         Some(matrix.rotation.unwrap_or_default())
     }
 
+    /// Two fields per picture.
+    pub fn is_interlaced(&self) -> bool {
+        matches!(self.field_order.as_str(), "tt" | "bb" | "tb" | "bt")
+    }
+
+    /// The transfer of a high dynamic range, PQ or HLG, in FFmpeg's name.
+    pub fn high_dynamic_range(&self) -> Option<&str> {
+        let transfer = self.color_transfer.as_str();
+        matches!(transfer, "smpte2084" | "arib-std-b67").then_some(transfer)
+    }
+
     /// When it ends, seconds on the file's clock, if the file says so.
     pub fn end(&self) -> Option<f64> {
         let start = self.start_time.unwrap_or_default();
         let tagged = || self.tags.duration.as_deref().and_then(clock_seconds);
         self.duration.map(|duration| start + duration).or_else(tagged)
+    }
+}
+
+impl Probe {
+    /// Takes up when streams really end, by index, seconds on the file's clock.
+    pub fn set_ends(&mut self, ends: &BTreeMap<u32, f64>) {
+        for stream in &mut self.streams {
+            if let Some(end) = ends.get(&stream.index) {
+                stream.duration = Some(end - stream.start_time.unwrap_or_default());
+            }
+        }
     }
 }
 

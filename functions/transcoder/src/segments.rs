@@ -24,8 +24,9 @@ use crate::{
     failure::Failure,
     ffmpeg::{Allowance, Tools},
     ladder::{Measured, Playlists, aligned, playlists, segment_name},
+    messages::speak_of_damage,
     mpegts::Contents,
-    plan::Picture,
+    plan::{BREAKS_OFF, Picture},
 };
 
 /// Finished segments are looked for this often; the look is one `stat` per rendition.
@@ -33,6 +34,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Segments read, checked and sent at once.
 const PARALLEL: usize = 6;
+
+const NO_PICTURE: &str = "The file could not be decoded: no picture came out of it.";
 
 /// Where media objects go: the bucket, or a folder in tests.
 pub trait MediaStore: Clone + Send + Sync + 'static {
@@ -142,7 +145,31 @@ impl Production<'_> {
         while let Some(done) = uploads.join_next().await {
             take(done)?;
         }
-        self.finished(stored, warnings)
+        let produced = self.finished(stored, warnings)?;
+        if self.keeps_copy(0) {
+            self.check_end(&produced).await?;
+        }
+        Ok(produced)
+    }
+
+    /// Decodes the last segment of the copy: what was torn off there would fail every player.
+    async fn check_end(&self, produced: &Produced) -> Result<(), Failure> {
+        let Some(last) = produced.renditions.first().and_then(|copy| copy.segments.len().checked_sub(1)) else {
+            return Ok(());
+        };
+        let name = self.recipe.renditions[0].rung.name.as_str();
+        let args = arguments::decode(&format!("{HLS_FOLDER}/{name}/{}", segment_name(last)));
+        match self.tools.start(args, self.allowance, self.folder)?.end().await {
+            Ok(warnings) if !speak_of_damage(&warnings) => Ok(()),
+            Ok(_) | Err(Failure::Permanent { .. }) => Err(Failure::NotCopyable(BREAKS_OFF.to_owned())),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether the segments of `rendition` stay until [`Production::check_end`].
+    fn keeps_copy(&self, rendition: usize) -> bool {
+        let copied = rendition == 0 && self.recipe.renditions.first().is_some_and(|best| best.picture == Picture::Copy);
+        copied && self.recipe.plan.end_unsure
     }
 
     fn finished(&self, stored: Vec<Vec<Stored>>, warnings: Vec<String>) -> Result<Produced, Failure> {
@@ -158,10 +185,8 @@ impl Production<'_> {
         if !aligned(&renditions, frame_rate) {
             return Err(self.unfit("the renditions are not cut at the same pictures"));
         }
-        let playlists = playlists(&renditions, frame_rate).ok_or_else(|| Failure::Permanent {
-            reason: "The file could not be decoded: no picture came out of it.".into(),
-            log: warnings.clone(),
-        })?;
+        let playlists = playlists(&renditions, frame_rate)
+            .ok_or_else(|| Failure::Permanent { reason: NO_PICTURE.into(), log: warnings.clone() })?;
         Ok(Produced { encode: self.encode, renditions, playlists, warnings })
     }
 
@@ -181,12 +206,15 @@ impl Production<'_> {
                 }
                 let name = self.name_below_encode(rendition);
                 let key = MediaKey::Segment(self.encode, name, segment_name(*number));
-                let keep = self.keep_best && rendition == 0;
+                let keep = self.keep_best && rendition == 0 || self.keeps_copy(rendition);
                 let unfit = self.unfit("a segment does not start with an IDR picture");
                 let (store, turns, number_now) = (store.clone(), turns.clone(), *number);
                 uploads.spawn(async move {
                     let _turn = turns.acquire_owned().await;
                     let contents = read(&file).await?;
+                    if contents.pictures == 0 {
+                        return Err(Failure::permanent(NO_PICTURE));
+                    }
                     if !contents.starts_with_idr {
                         return Err(unfit);
                     }

@@ -6,10 +6,10 @@ use clipset_bucket::{Bucket, BucketError};
 use clipset_core::{key::MediaKey, settings::Settings};
 
 use crate::{
-    cuts::{Pictures, read_pictures},
+    cuts::{Pictures, read_ends, read_pictures},
     failure::Failure,
     ffmpeg::{Allowance, Tools},
-    plan::{Plan, may_be_copied, plan},
+    plan::{Plan, may_be_copied, open_ends, plan},
     probe::{Probe, probe},
     scratch::{JobFolder, Scratch},
 };
@@ -83,7 +83,11 @@ impl Source {
 /// # Errors
 /// [`Failure::Permanent`] with a sentence for the owner.
 pub async fn examine(tools: &Tools, input: &Path, settings: &Settings) -> Result<(Probe, Plan), Failure> {
-    let probe = probe(tools, input).await?;
+    let mut probe = probe(tools, input).await?;
+    let open = open_ends(&probe);
+    if !open.is_empty() {
+        probe.set_ends(&read_ends(tools, input, &open).await?);
+    }
     let pictures: Option<Pictures> = match may_be_copied(&probe, settings) {
         Some(index) => Some(read_pictures(tools, input, index).await?),
         None => None,

@@ -7,12 +7,21 @@
 //! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, sweep |
+//! | [`check`] | holds a published stream against the rules of HLS |
+//! | [`import`], [`export`] | clips from an older installation; clips as plain files |
+//! | [`backup`], [`containers`] | all that is kept, copied and put back; what containers need |
 //! | [`data`] | the data folder of `./local/up` |
 
 pub mod args;
+pub mod backup;
 pub mod bucket;
+pub mod check;
+pub mod checksum;
 pub mod client;
+pub mod containers;
 pub mod data;
+pub mod export;
+pub mod import;
 pub mod listen;
 pub mod manage;
 pub mod output;
@@ -38,11 +47,18 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Up(args) => up::up(&args).await,
         Command::Upload(args) => upload::command::run(&args).await,
         Command::Status(args) => watch::status(&args).await,
+        Command::Check(args) => check::check(&args).await,
         Command::Token(args) => manage::token(&args),
         Command::Secret(args) => manage::secret(&args),
         Command::User(command) => manage::user(&command).await,
         Command::Reindex => manage::reindex().await,
         Command::Sweep(args) => manage::sweep(&args).await,
+        Command::Import(args) => import::import(&args).await,
+        Command::Export(args) => export::export(&args).await,
+        Command::Backup(args) => backup::backup(&args).await,
+        Command::Restore(args) => backup::restore(&args).await,
+        Command::BucketSetup => containers::bucket_setup().await,
+        Command::Healthy { url } => containers::healthy(url).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clipset", &mut std::io::stdout());
             Ok(())

@@ -116,7 +116,10 @@ fn given_password() -> Result<Option<String>> {
 }
 
 /// Where `BUCKET` is not set: this very command again, with the environment of the system that runs on the data folder.
-fn enter_local_system() -> Result<()> {
+///
+/// # Errors
+/// A sentence if there is no such system.
+pub(crate) fn enter_local_system() -> Result<()> {
     if var("BUCKET").is_some() {
         return Ok(());
     }

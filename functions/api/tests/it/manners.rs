@@ -60,7 +60,7 @@ async fn it_is_healthy_while_the_bucket_answers() {
     assert_eq!(app.get("/healthz").await.expect(200).json(), json!({"status": "ok"}));
     let mut config = app.service.config.clone();
     config.bucket.endpoint = Some("http://127.0.0.1:9".into());
-    let service = clipset_service::Service::new(config).await;
+    let service = clipset_service::Service::new(config, crate::app::secrets()).await;
     let cut_off = TestApp { router: clipset_api::router(service.clone()), service, ..app };
     let answer = cut_off.get("/healthz").await.expect(503);
     assert!(answer.header("retry-after").is_some());

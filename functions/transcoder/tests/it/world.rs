@@ -1,4 +1,4 @@
-//! Sources made by FFmpeg, productions into a folder, and what is measured on them.
+//! Sources made by FFmpeg, and productions into a folder.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,18 +8,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use clipset_core::{id::EncodeId, key::MediaKey, playlist::MediaPlaylist, settings::Settings};
+use clipset_core::{id::EncodeId, key::MediaKey, settings::Settings};
 use clipset_transcoder::{
     arguments::{Encoder, Recipe, Rendition},
     failure::Failure,
     ffmpeg::{Allowance, Tools},
-    mpegts::{CLOCK, Contents},
     plan::{Picture, Plan},
-    segments::{MediaStore, Produced, Production},
+    segments::{MediaStore, Production},
     source::examine,
 };
 use serde_json::json;
 use tempfile::TempDir;
+
+use crate::made::Made;
 
 pub(crate) const ALLOWANCE: Allowance = Allowance { time: Duration::from_secs(60), file_size: 1 << 30, gpu: false };
 
@@ -104,6 +105,17 @@ impl Clip {
     }
 
     pub(crate) async fn produced_by(&self, plan: Plan, settings: &Settings, rungs: usize) -> Result<Made, Failure> {
+        self.produced_within(plan, settings, rungs, ALLOWANCE, 1 << 30).await
+    }
+
+    pub(crate) async fn produced_within(
+        &self,
+        plan: Plan,
+        settings: &Settings,
+        rungs: usize,
+        allowance: Allowance,
+        most_bytes: u64,
+    ) -> Result<Made, Failure> {
         let store = FolderStore { root: self.folder.path().join("store") };
         let renditions = plan.rungs.iter().take(rungs).enumerate().map(|(n, rung)| Rendition {
             rung: rung.clone(),
@@ -115,8 +127,8 @@ impl Clip {
             recipe: Recipe { plan: &plan, settings, encoder: Encoder::X264, renditions: renditions.collect() },
             folder: self.folder.path(),
             input: &self.file,
-            allowance: ALLOWANCE,
-            most_bytes: 1 << 30,
+            allowance,
+            most_bytes,
             encode,
             keep_best: false,
         };
@@ -127,98 +139,17 @@ impl Clip {
     }
 }
 
-/// A stream in a folder, as it would stand in the bucket.
-pub(crate) struct Made {
-    pub(crate) plan: Plan,
-    pub(crate) produced: Produced,
-    pub(crate) root: PathBuf,
-}
-
-impl Made {
-    pub(crate) fn master(&self) -> PathBuf {
-        self.root.join("master.m3u8")
-    }
-
-    /// The folders that hold media playlists, with the playlists.
-    pub(crate) fn playlists(&self) -> Vec<(PathBuf, MediaPlaylist)> {
-        let names = self.produced.rendition_names();
-        let single = (self.root.clone(), "master.m3u8");
-        let several = names.iter().map(|name| (self.root.join(name.as_str()), "playlist.m3u8"));
-        let all = if names.is_empty() { vec![single] } else { several.collect() };
-        all.into_iter()
-            .map(|(folder, name)| {
-                let text = std::fs::read_to_string(folder.join(name)).unwrap();
-                (folder, MediaPlaylist::parse(&text).unwrap())
-            })
-            .collect()
-    }
-
-    /// What must hold of everything that is published: IDR starts, true durations by ffprobe's
-    /// count of pictures, and a decode of everything without a warning.
-    pub(crate) fn is_sound(&self) {
-        let picture = 1.0 / self.plan.frame_rate;
-        for (folder, playlist) in self.playlists() {
-            assert!(!playlist.segments.is_empty() && playlist.ended);
-            let contents: Vec<Contents> = playlist
-                .segments
-                .iter()
-                .map(|segment| Contents::read(&std::fs::read(folder.join(&segment.uri)).unwrap()))
-                .collect();
-            for (n, (segment, held)) in playlist.segments.iter().zip(&contents).enumerate() {
-                assert!(held.starts_with_idr, "{n}");
-                let next =
-                    contents.get(n + 1).map_or(held.last as f64 / CLOCK + picture, |next| next.first as f64 / CLOCK);
-                let lasts = next - held.first as f64 / CLOCK;
-                assert!((segment.duration - lasts).abs() <= picture, "{n}: {} is {lasts}", segment.duration);
-            }
-            let target = playlist.target_duration() as f64;
-            assert!(playlist.segments.iter().all(|segment| segment.duration.round() <= target));
-            let name = if self.produced.rendition_names().is_empty() { "master.m3u8" } else { "playlist.m3u8" };
-            let decoded = ffmpeg(&["-i", name, "-f", "null", "-"], &folder);
-            assert_eq!(String::from_utf8_lossy(&decoded.stderr), "", "decoding warns");
-        }
-    }
-
-    /// Every segment but the last is 4 s long, within one picture.
-    pub(crate) fn is_cut_every_four_seconds(&self) {
-        let picture = 1.0 / self.plan.frame_rate + 1e-4;
-        for (_, playlist) in self.playlists() {
-            let (last, others) = playlist.segments.split_last().unwrap();
-            for segment in others {
-                assert!((segment.duration - 4.0).abs() <= picture, "{}", segment.duration);
-            }
-            assert!(last.duration <= 4.0 + picture, "{}", last.duration);
-        }
-    }
-
-    pub(crate) fn duration(&self) -> f64 {
-        self.produced.playlists.duration
-    }
-
-    /// Hashes of the decoded pictures of the stream.
-    pub(crate) fn pictures(&self) -> Vec<String> {
-        pictures(&self.master())
-    }
-
-    /// Width and height by ffprobe, of the first rendition.
-    pub(crate) fn size(&self) -> String {
-        let (folder, playlist) = &self.playlists()[0];
-        let entries = ["-select_streams", "v:0", "-show_entries", "stream=width,height"];
-        ffprobe(&entries, &folder.join(&playlist.segments[0].uri)).lines().next().unwrap().to_owned()
-    }
-
-    /// When sound and picture end, seconds from the picture's start, by their packets.
-    pub(crate) fn ends(&self) -> (f64, f64) {
-        let (folder, playlist) = &self.playlists()[0];
-        let file = |n: usize| folder.join(&playlist.segments[n].uri);
-        let times = |n: usize, stream: &str| -> Vec<f64> {
-            let text = ffprobe(&["-select_streams", stream, "-show_entries", "packet=pts_time"], &file(n));
-            text.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
-        };
-        let end = |stream: &str| times(playlist.segments.len() - 1, stream).into_iter().fold(0.0, f64::max);
-        let start = times(0, "v:0").into_iter().fold(f64::MAX, f64::min);
-        (end("a:0") - start, end("v:0") - start)
-    }
+/// A black clip of `seconds` with a white flash and a beep of a tenth of a second, one second after
+/// its start and one before its end: words for [`Clip::made`], then what encodes it.
+pub(crate) fn flashes(rate: &str, seconds: u32, picture: &str, sound: &str, codecs: &str) -> String {
+    let during = |t: &str| format!("between({t}\\,1\\,1.099)+between({t}\\,{0}\\,{0}.099)", seconds - 1);
+    let flash = format!("drawbox=c=white:t=fill:enable={}", during("t"));
+    let beep = format!("aevalsrc=sin(2*PI*1000*t)*({}):s=48000:d={seconds}", during("t"));
+    // One source for both: of two, FFmpeg would begin each at its own start.
+    format!(
+        "-f lavfi -i color=black:s=320x180:r={rate}:d={seconds},{flash}{picture}[out0];{beep}{sound}[out1] \
+         -map 0:v -map 0:a -pix_fmt yuv420p {codecs}"
+    )
 }
 
 /// Hashes of the decoded pictures of `file`.

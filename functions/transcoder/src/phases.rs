@@ -1,0 +1,122 @@
+//! What each kind of job does, phase by phase.
+
+use clipset_core::{
+    Timestamp,
+    job::{Job, JobKind},
+    key::MediaKey,
+    settings::{OutputFormat, Renditions, Settings},
+    video::Video,
+};
+
+use crate::{
+    failure::Failure,
+    held::{Held, Progress},
+    make::Sizes,
+    plan::Picture,
+    source::Source,
+    work::Inner,
+};
+
+/// Progress at which the upload is on the local disk, and at which its stream is published.
+pub(crate) const FETCHED: f64 = 0.1;
+pub(crate) const PUBLISHED: f64 = 0.9;
+
+/// A job at work.
+pub(crate) struct Task<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) held: &'a Held,
+    pub(crate) settings: Settings,
+    pub(crate) progress: &'a Progress,
+}
+
+impl<'a> Task<'a> {
+    /// Does the job, whatever its kind.
+    pub(crate) async fn run(inner: &'a Inner, held: &'a Held, progress: &'a Progress) -> Result<(), Failure> {
+        let video = inner.videos.update(&held.job.video, Video::start_processing).await?;
+        let settings = inner.settings.current().await?;
+        let task = Task { inner, held, settings, progress };
+        match held.job.kind {
+            JobKind::First => task.first(video).await,
+            JobKind::Ladder => task.ladder(video).await,
+            JobKind::Migrate => task.migrate(video).await,
+        }
+    }
+
+    /// An upload: published as soon as it can be, then its pictures and MP4, then the job of its ladder.
+    async fn first(&self, video: Video) -> Result<(), Failure> {
+        let mut source = self.source(&video).await?;
+        let published = if published_by(&video, &self.held.job) {
+            // An earlier attempt got as far as this.
+            video
+        } else {
+            // A copy takes a moment; its ladder is a second publication.
+            let sizes = if source.plan.picture == Picture::Copy { Sizes::Best } else { Sizes::All };
+            let made = self.make(&mut source, sizes).await?;
+            self.publish(&source.plan, made).await?
+        };
+        self.progress.set(PUBLISHED);
+        self.extras(&published, &source).await?;
+        self.ladder_follows(&published, &source).await
+    }
+
+    /// The ladder of a clip that was published by copying: a second publication.
+    async fn ladder(&self, video: Video) -> Result<(), Failure> {
+        if published_by(&video, &self.held.job) {
+            return Ok(());
+        }
+        if video.upload.original.is_none() {
+            return Err(Failure::Moot("the upload was removed, so there is nothing to make a ladder from"));
+        }
+        let mut source = self.source(&video).await?;
+        if source.plan.rungs.len() < 2 || self.settings.video_output_format != OutputFormat::Hls {
+            return Err(Failure::Moot("one rendition is what the settings want now"));
+        }
+        let made = self.make(&mut source, Sizes::All).await?;
+        self.publish(&source.plan, made).await.map(drop)
+    }
+
+    /// An older video in the format that is wanted now, in one publication.
+    async fn migrate(&self, video: Video) -> Result<(), Failure> {
+        let mut source = self.source(&video).await?;
+        let published = if published_by(&video, &self.held.job) {
+            video
+        } else {
+            let made = self.make(&mut source, Sizes::All).await?;
+            self.publish(&source.plan, made).await?
+        };
+        self.progress.set(PUBLISHED);
+        self.extras(&published, &source).await
+    }
+
+    async fn source(&self, video: &Video) -> Result<Source, Failure> {
+        let original = video.upload.original.map(MediaKey::Original);
+        let mp4 = || video.publication.as_ref().and_then(|published| published.progressive).map(MediaKey::Progressive);
+        let key = original.or_else(mp4).ok_or_else(|| Failure::permanent("The uploaded file is no longer there."))?;
+        let Inner { bucket, scratch, config, .. } = self.inner;
+        let source = Source::fetch(bucket, &key, scratch, &config.tools, &self.settings).await?;
+        self.progress.set(FETCHED);
+        self.held.note(source.plan.reasons.clone()).await?;
+        Ok(source)
+    }
+
+    /// A clip that was published by copying gets its lower sizes by a job of its own.
+    async fn ladder_follows(&self, video: &Video, source: &Source) -> Result<(), Failure> {
+        let single = video
+            .publication
+            .as_ref()
+            .and_then(|published| published.hls.as_ref())
+            .is_some_and(|stream| stream.renditions.is_empty());
+        if !single || self.settings.renditions != Renditions::Ladder || source.plan.rungs.len() < 2 {
+            return Ok(());
+        }
+        let Job { id, video, .. } = &self.held.job;
+        let number = id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
+        let ladder = Job::new(video.clone(), JobKind::Ladder, number, Timestamp::now());
+        let ladder = ladder.map_err(|error| Failure::permanent(error.to_string()))?;
+        Ok(self.inner.jobs.enqueue(&ladder).await?)
+    }
+}
+
+fn published_by(video: &Video, job: &Job) -> bool {
+    video.publication.as_ref().is_some_and(|published| published.job == job.id)
+}

@@ -1,5 +1,4 @@
 // Watching: the picture shown is the right one, a share opens for a stranger, and failures end in words.
-import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'

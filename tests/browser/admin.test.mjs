@@ -143,7 +143,7 @@ test('a guest joins by invitation, changes the password, is disabled and comes b
   await browser.close()
 })
 
-test('older clips are made HLS from the page', async () => {
+test('the page of older clips tells how the migration stands', async () => {
   const browser = await openBrowser()
   const { page } = browser
   await signIn(page, stack, { path: '/admin/migration' })

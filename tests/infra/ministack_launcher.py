@@ -159,6 +159,23 @@ from ministack.core import iam_evaluator
 _resolve = iam_evaluator._resolve_condition_key
 iam_evaluator._resolve_condition_key = lambda key, ctx: "true" if key.lower() == "aws:securetransport" else _resolve(key, ctx)
 
+# 7. CloudFront: a missing object is 403 to the emulator, always; S3 tells 404 where the bucket's policy lets CloudFront list.
+#    The same check of the policy, asked for s3:ListBucket on the bucket.
+from ministack.services import s3
+_fetch = s3.serve_cloudfront_origin_fetch
+def _may_list(bucket, source_arn):
+    owner = s3._bucket_owner_account(bucket) or s3.get_account_id()
+    policy = s3._bucket_policies.get_scoped(owner, None, bucket)
+    ctx = iam_evaluator.EvalContext(principal_arn="*", principal_type="Service", principal_account="", action="s3:ListBucket",
+        resource_arn=f"arn:aws:s3:::{bucket}", region=s3.get_region(), service_context={"aws:sourcearn": source_arn})
+    return policy and iam_evaluator.evaluate_resource_policy(policy, ctx, service="cloudfront.amazonaws.com").decision == "Allow"
+def _origin_fetch(bucket, key, method, headers, source_arn="", oai_id=""):
+    found = s3._ensure_bucket(bucket)
+    if found and key not in found["objects"] and source_arn and _may_list(bucket, source_arn):
+        return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket}/{key}")
+    return _fetch(bucket, key, method, headers, source_arn=source_arn, oai_id=oai_id)
+s3.serve_cloudfront_origin_fetch = _origin_fetch
+
 if __name__ == "__main__":
     from ministack.app import main
     main()

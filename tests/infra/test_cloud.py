@@ -38,7 +38,6 @@ def test_one_clip_in_the_cloud(world):
     segment = watch(viewer, short)
     refusals(viewer, segment)
     rotation(world, viewer, short, segment)
-    deletion(viewer, short, segment)
 
     # A second plan shows no difference (2 would be one).
     world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
@@ -159,10 +158,3 @@ def rotation(world, viewer, short, old):
     world.secrets("drop", "hls-signing-secret")
     refused(viewer.get(old), 403)
     assert viewer.get(new).status == 200
-    viewer.kept = new
-
-
-def deletion(viewer, short, segment):
-    assert viewer.ask("DELETE", f"/api/videos/{short}").status in (200, 202, 204)
-    until("the clip to be gone", lambda: viewer.get(viewer.kept).status == 410, 30)
-    refused(viewer.get(viewer.kept), 410)

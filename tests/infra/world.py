@@ -75,7 +75,7 @@ class World:
                 entry = zipfile.ZipInfo("bootstrap")
                 entry.external_attr = 0o755 << 16
                 archive.writestr(entry, bare.read_bytes(), zipfile.ZIP_DEFLATED, 1)
-        shutil.copytree(ROOT / "web/plain", packages / "pages", ignore=shutil.ignore_patterns("node_modules", "package*"))
+        shutil.copytree(ROOT / "web/dist", packages / "pages")
         endpoints = "\n".join(f'    {name} = "{self.url}"' for name in SERVICES if name not in ("eventbridge", "logs"))
         provider = f"""
   region                      = "us-east-1"

@@ -352,6 +352,12 @@ async fn what_was_backed_up_and_wiped_plays_again_after_a_restore() {
     client.ready(&short_id).await;
     let info = client.stream_info(&short_id, |info| info["stream_url"].is_string()).await;
     let before = first_segment(&client.url, &client.manifest(&short_id).await.unwrap()).await;
+    // The last that is made of a clip: nothing new comes after it.
+    let storyboard = format!("{}/api/videos/{short_id}/storyboard.vtt?token={}", stack.url, client.token);
+    wait::until("the storyboard", Duration::from_secs(60), async || {
+        reqwest::get(&storyboard).await.ok()?.status().is_success().then_some(())
+    })
+    .await;
     let backup = stack.folder().join("backup");
     let script = |stack: &Stack, name: &str| {
         let mut command = stack.with_environment(root().join("local").join(name));

@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn a_missing_or_short_secret_key_stops_the_start_and_says_how_to_make_one() {
         for found in [&[][..], &[("SECRET_KEY", "short")], &[KEY, ("SECRET_KEY_PREVIOUS", "short")]] {
-            let message = secrets(found).err().expect("refused").to_string();
+            let Err(refused) = secrets(found) else { panic!("accepted") };
+            let message = refused.to_string();
             assert!(message.contains("openssl rand -hex 32") && message.contains("SECRET_KEY"), "{message}");
             assert!(!message.contains("short"), "{message}");
         }

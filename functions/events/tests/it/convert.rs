@@ -99,7 +99,7 @@ fn groups(sent: &Value) -> (Vec<(String, Value)>, Value) {
         };
         (group["name"].as_str().unwrap().to_owned(), size)
     });
-    let first = hls.clone().next().map(|group| video(group)).unwrap_or_default();
+    let first = hls.clone().next().map(video).unwrap_or_default();
     (sizes.collect(), first)
 }
 

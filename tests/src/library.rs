@@ -46,8 +46,8 @@ pub fn progressive(title: String, age: usize) -> Video {
 /// If the bucket fails.
 pub async fn store(bucket: &Bucket, videos: &[Video]) {
     let writes = videos
-        .to_vec()
-        .into_iter()
+        .iter()
+        .cloned()
         .map(|video| async move { bucket.create(&DocumentKey::Video(video.short_id.clone()), &video).await });
     stream::iter(writes).buffer_unordered(PARALLEL).try_for_each(async |_| Ok(())).await.expect("stored");
     Videos::new(bucket.clone()).reindex(videos).await.expect("listed");

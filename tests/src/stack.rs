@@ -181,8 +181,15 @@ impl Stack {
 
     /// The `clipset` command against this system.
     pub fn clipset(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("clipset"));
-        command.args(arguments).env("CLIPSET_DATA", self.data()).env("CLIPSET_SERVER", &self.url);
+        let mut command = self.with_environment(program("clipset"));
+        command.args(arguments);
+        command
+    }
+
+    /// Another program that is told of this system, such as a script that runs `clipset`.
+    pub fn with_environment(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env("CLIPSET_DATA", self.data()).env("CLIPSET_SERVER", &self.url);
         command.env("CLIPSET_USERNAME", "admin").env("CLIPSET_PASSWORD", PASSWORD);
         command.env("XDG_STATE_HOME", self.folder.path().join("state"));
         command

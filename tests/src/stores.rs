@@ -80,7 +80,10 @@ pub async fn ministack() -> Store {
 }
 
 /// A program of `CLIPSET_TEST_TOOLS`, the folder of PyPI's packages that `local/test` fills.
-fn tool(name: &str) -> PathBuf {
+///
+/// # Panics
+/// If it is not there.
+pub fn tool(name: &str) -> PathBuf {
     let tools = std::env::var_os("CLIPSET_TEST_TOOLS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/test-tools"), PathBuf::from);
     let program = tools.join("bin").join(name);

@@ -11,7 +11,7 @@ use clipset_core::{
     signing::{SignatureLife, SigningSecret},
     video::{HlsStream, Publication, Upload, Video},
 };
-use clipset_service::{Config, JobBackend, Service};
+use clipset_service::{Config, JobBackend, Secrets, Service};
 
 use crate::{
     stack::{SECRET_KEY, SIGNING_SECRET},
@@ -34,16 +34,13 @@ impl World {
     pub async fn new(ttl: u64) -> Self {
         let store = stores::embedded().await;
         let config = Config {
-            secret_key: SECRET_KEY.into(),
-            secret_key_previous: None,
-            signing_secret: SigningSecret::parse("HLS_SIGNING_SECRET", SIGNING_SECRET).expect("a secret"),
             signature_life: SignatureLife::new(ttl),
             public_url: "http://127.0.0.1:8080".into(),
             job_backend: JobBackend::Runner,
             tombstones: None,
             bucket: store.config.clone(),
         };
-        Self { service: Service::new(config).await, store }
+        Self { service: Service::new(config, secrets()).await, store }
     }
 
     /// An access token.
@@ -123,6 +120,19 @@ impl World {
         let changed = changed.await.expect("published");
         self.service.video_changed(&video.short_id);
         changed
+    }
+}
+
+/// What the functions of a world sign with.
+///
+/// # Panics
+/// Never: the secret is well-formed.
+pub fn secrets() -> Secrets {
+    Secrets {
+        secret_key: SECRET_KEY.into(),
+        secret_key_previous: None,
+        signing_secret: SigningSecret::parse("HLS_SIGNING_SECRET", SIGNING_SECRET).expect("a secret"),
+        origin: Vec::new(),
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
     Client,
     config::{Builder, Credentials, RequestChecksumCalculation},
     error::ProvideErrorMetadata,
+};
+use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
+use aws_smithy_runtime_api::client::{
+    runtime_components::RuntimeComponentsBuilder, runtime_plugin::RuntimePlugin as _,
 };
 use uuid::Uuid;
 
@@ -67,6 +71,26 @@ impl BucketConfig {
     }
 }
 
+/// What the clients of AWS in one process share: region, credentials, time-outs, retries, and one
+/// pool of connections, whose list of root certificates takes a while to read.
+pub async fn shared_config(region: &str) -> SdkConfig {
+    // An attempt that hangs is worth less than a second one; four attempts at most, with the
+    // SDK's jittered backoff. Bodies are watched by its stalled-stream protection instead.
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).read_timeout(Duration::from_secs(20)).build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(4).with_max_backoff(Duration::from_secs(3)));
+    let default = default_http_client_plugin_v2(BehaviorVersion::latest());
+    let components = RuntimeComponentsBuilder::new("shared");
+    let client = default.as_ref().and_then(|plugin| plugin.runtime_components(&components).http_client());
+    match client {
+        Some(client) => config.http_client(client).load().await,
+        None => config.load().await,
+    }
+}
+
 /// The bucket. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -85,20 +109,13 @@ struct Inner {
 impl Bucket {
     /// Connects. Nothing is sent yet.
     pub async fn connect(config: &BucketConfig) -> Self {
-        // An attempt that hangs is worth less than a second one; four attempts at most, with the
-        // SDK's jittered backoff. Bodies are watched by its stalled-stream protection instead.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .read_timeout(Duration::from_secs(20))
-            .build();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(4).with_max_backoff(Duration::from_secs(3)))
-            .load()
-            .await;
+        Self::connect_as(config, &shared_config(&config.region).await)
+    }
+
+    /// Connects with what other clients of AWS in this process share.
+    pub fn connect_as(config: &BucketConfig, shared: &SdkConfig) -> Self {
         let builder = |endpoint: Option<&String>| {
-            let mut builder = Builder::from(&shared);
+            let mut builder = Builder::from(shared);
             if let Some(StaticCredentials { access_key, secret_key }) = &config.credentials {
                 builder = builder.credentials_provider(Credentials::new(access_key, secret_key, None, None, "given"));
             }
@@ -150,6 +167,23 @@ impl Bucket {
             Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
             Err(error) => Err(sdk("make", self.name(), error)),
         }
+    }
+
+    /// Lets anyone read objects below `prefixes`, and nobody list: the edge asks without a key.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`], also from a store that knows no policies.
+    pub async fn allow_reading(&self, prefixes: &[&str]) -> Result<(), BucketError> {
+        let resources: Vec<_> =
+            prefixes.iter().map(|prefix| format!("arn:aws:s3:::{}/{prefix}*", self.name())).collect();
+        let policy = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"], "Resource": resources}
+            ],
+        });
+        let put = self.client().put_bucket_policy().bucket(self.name()).policy(policy.to_string());
+        put.send().await.map(drop).map_err(|error| sdk("set the policy of", self.name(), error))
     }
 
     /// Whether the bucket answers: one small listing.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_s3::error::SdkError;
+use bytes::Bytes;
 use clipset_core::key::DocumentKey;
 use rand::RngExt;
 use serde::{Serialize, de::DeserializeOwned};
@@ -168,6 +169,30 @@ impl Bucket {
     pub async fn remove(&self, key: &DocumentKey) -> Result<(), BucketError> {
         let delete = self.client().delete_object().bucket(self.name()).key(key.to_string());
         delete.send().await.map(drop).map_err(|error| sdk("remove", key, error))
+    }
+
+    /// The bytes of the document at `key`, whatever it is; `None` if it is not there. For copies of the whole bucket.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn read_raw(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
+        let get = self.client().get_object().bucket(self.name()).key(key);
+        match get.send().await.map_err(|error| sdk("read", key, error)) {
+            Ok(output) => output.body.collect().await.map(|body| Some(body.into_bytes())).map_err(|error| {
+                BucketError::Store { operation: "read", key: key.to_owned(), message: error.to_string() }
+            }),
+            Err(BucketError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts back what [`Bucket::read_raw`] gave, over whatever is there.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn write_raw(&self, key: &str, body: Bytes) -> Result<(), BucketError> {
+        let put = self.client().put_object().bucket(self.name()).key(key).content_type("application/json");
+        put.body(body.into()).send().await.map(drop).map_err(|error| sdk("write", key, error))
     }
 
     async fn read_with_id<T: DeserializeOwned>(&self, key: &DocumentKey) -> Result<Option<Read<T>>, BucketError> {

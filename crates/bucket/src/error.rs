@@ -68,12 +68,20 @@ pub enum UpdateError<E> {
     Bucket(#[from] BucketError),
 }
 
+/// Who has the id of a share may open it, so a log says of which video it is and no more.
+fn loggable(key: &str) -> String {
+    match key.strip_prefix("shares/").and_then(|id| id.get(..10)) {
+        Some(video) => format!("shares/{video}…"),
+        None => key.to_owned(),
+    }
+}
+
 /// Turns an SDK error into ours by its HTTP status.
 pub(crate) fn sdk<E>(operation: &'static str, key: impl ToString, error: SdkError<E>) -> BucketError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let key = key.to_string();
+    let key = loggable(&key.to_string());
     match error.raw_response().map(|response| response.status().as_u16()) {
         // S3 answers 409 while another conditional write of the key is under way.
         Some(412 | 409) => BucketError::Conflict { key },
@@ -83,5 +91,16 @@ where
             let message = format!("{} (request {request})", DisplayErrorContext(&error));
             BucketError::Store { operation, key, message }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_never_holds_what_opens_a_share() {
+        assert_eq!(loggable("shares/aB3dE6gH9jsecretsecretsecretse.json"), "shares/aB3dE6gH9j…");
+        assert_eq!(loggable("catalog/videos/aB3dE6gH9j.json"), "catalog/videos/aB3dE6gH9j.json");
     }
 }

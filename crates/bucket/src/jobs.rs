@@ -12,6 +12,10 @@ use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos};
 
 const QUEUE: &str = "jobs/queue/";
 
+/// What the owner is told of a job that lost too many runners.
+const LOST_RUNNERS: &str =
+    "The video could not be prepared: the work on it was begun three times and never came to an end.";
+
 /// The jobs of a bucket.
 #[derive(Debug, Clone)]
 pub struct Jobs {
@@ -76,7 +80,7 @@ impl Jobs {
         match claimed.await {
             Ok(job) => Ok((job, lease.expect("the change ran"))),
             Err(refused @ UpdateError::Refused(JobError::TooManyAttempts)) => {
-                self.give_up(id).await?;
+                self.give_up(id, LOST_RUNNERS).await?;
                 Err(refused)
             }
             Err(error) => Err(error),
@@ -158,8 +162,11 @@ impl Jobs {
         Ok(writing)
     }
 
-    async fn give_up(&self, id: &JobId) -> Result<(), BucketError> {
-        let reason = "The video could not be prepared: the work on it was begun three times and never came to an end.";
+    /// Fails a job that nobody holds, with its video, for `reason`: a sentence for the owner.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn give_up(&self, id: &JobId, reason: &str) -> Result<(), BucketError> {
         let job = match self.update(id, |job| job.give_up(reason.to_owned(), Timestamp::now())).await {
             Ok(job) => job,
             Err(UpdateError::Bucket(error)) => return Err(error),

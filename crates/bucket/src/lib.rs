@@ -26,7 +26,8 @@ mod streams;
 mod uploads;
 mod videos;
 
-pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials};
+pub use aws_config::SdkConfig;
+pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, shared_config};
 pub use documents::{Etag, Stored, Versioned};
 pub use error::{BucketError, UpdateError};
 pub use jobs::Jobs;

@@ -52,6 +52,18 @@ impl Bucket {
     /// [`BucketError::Missing`], [`BucketError::Store`], [`BucketError::Local`].
     pub async fn download(&self, key: &MediaKey, path: &Path) -> Result<u64, BucketError> {
         let mut file = tokio::fs::File::create(path).await.map_err(local("download"))?;
+        self.read_into(key, &mut file).await
+    }
+
+    /// Reads an object into `to`, as [`Bucket::download`].
+    ///
+    /// # Errors
+    /// As [`Bucket::download`].
+    pub async fn read_into(
+        &self,
+        key: &MediaKey,
+        mut to: impl tokio::io::AsyncWrite + Unpin,
+    ) -> Result<u64, BucketError> {
         let mut written = 0;
         let mut version = None;
         for resume in 0..=DOWNLOAD_RESUMES {
@@ -64,11 +76,11 @@ impl Bucket {
             loop {
                 match output.body.next().await {
                     Some(Ok(chunk)) => {
-                        file.write_all(&chunk).await.map_err(local("download"))?;
+                        to.write_all(&chunk).await.map_err(local("download"))?;
                         written += chunk.len() as u64;
                     }
                     None if written == size => {
-                        file.flush().await.map_err(local("download"))?;
+                        to.flush().await.map_err(local("download"))?;
                         return Ok(size);
                     }
                     None => break,
@@ -100,6 +112,24 @@ impl Bucket {
         let failed = |message: String| BucketError::Store { operation: "read", key: key.to_string(), message };
         let body = output.body.collect().await.map_err(|error| failed(error.to_string()))?;
         String::from_utf8(body.to_vec()).map(Some).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Copies an object within the bucket, with the headers of its new key; false if there is none at `from`.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn copy(&self, from: &str, key: &MediaKey) -> Result<bool, BucketError> {
+        let get = self.client().get_object().bucket(self.name()).key(from);
+        let output = match get.send().await.map_err(|error| sdk("read", from, error)) {
+            Ok(output) => output,
+            Err(BucketError::Missing { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let body = output.body.collect().await.map_err(|error| {
+            let message = error.to_string();
+            BucketError::Store { operation: "read", key: from.to_owned(), message }
+        })?;
+        self.put_bytes(key, body.into_bytes()).await.map(|()| true)
     }
 
     /// Bytes of an object; `None` if it is not there.

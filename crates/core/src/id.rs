@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A name that does not have its form; the message says which form it must have.
@@ -93,6 +94,22 @@ impl ShortId {
     /// A new random id (59 bits); the creating write finds out whether it is taken.
     pub fn random() -> Self {
         Self(Alphanumeric.sample_string(&mut rand::rng(), 10))
+    }
+
+    /// The id here of a video that a predecessor called `name`: the same if it has our form, else always the same ten
+    /// characters made from it, so that its old links lead to it without a table. `None` for what is no name:
+    /// names have 1 to 64 of `[0-9A-Za-z_-]`.
+    pub fn of_predecessor(name: &str) -> Option<Self> {
+        if let Ok(own) = name.parse() {
+            return Some(own);
+        }
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let is_name = (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        is_name.then(|| {
+            let hash = Sha256::digest(name.as_bytes());
+            Self(hash.iter().take(10).map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()])).collect())
+        })
     }
 }
 
@@ -210,6 +227,19 @@ mod tests {
             assert!(bad.parse::<ShortId>().is_err(), "{bad}");
         }
         assert!(ShortId::random().as_str().parse::<ShortId>().is_ok());
+    }
+
+    #[test]
+    fn a_predecessors_id_of_another_form_always_leads_to_the_same_video() {
+        let ours: ShortId = "aB3dE6gH9j".parse().expect("an id");
+        assert_eq!(ShortId::of_predecessor("aB3dE6gH9j"), Some(ours));
+        let other = ShortId::of_predecessor("x_7-Qp").expect("a name");
+        assert_eq!(ShortId::of_predecessor("x_7-Qp"), Some(other.clone()));
+        assert!(other.as_str().parse::<ShortId>().is_ok());
+        assert_ne!(ShortId::of_predecessor("x_7-QP"), Some(other));
+        for bad in ["", "a/b", "..", "a b", &"x".repeat(65)] {
+            assert_eq!(ShortId::of_predecessor(bad), None, "{bad}");
+        }
     }
 
     #[test]

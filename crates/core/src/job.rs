@@ -71,6 +71,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Who holds it.
+    pub fn runner(&self) -> &str {
+        &self.runner
+    }
+
     /// Which claim of the job this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
@@ -171,6 +176,14 @@ impl Job {
     /// [`JobError::Held`], [`JobError::Ended`], or [`JobError::TooManyAttempts`] for a job that
     /// should then be failed with [`Job::give_up`].
     pub fn claim(&mut self, runner: &str, now: Timestamp) -> Result<Lease, JobError> {
+        self.entrust(runner, LEASE, now)
+    }
+
+    /// As [`Job::claim`], to a service that does not beat and that is asked, within `life`, how it goes.
+    ///
+    /// # Errors
+    /// As [`Job::claim`].
+    pub fn entrust(&mut self, runner: &str, life: SignedDuration, now: Timestamp) -> Result<Lease, JobError> {
         match &self.state {
             JobState::Done { .. } | JobState::Failed { .. } => return Err(JobError::Ended),
             JobState::Leased(lease) if lease.until > now => return Err(JobError::Held(lease.until)),
@@ -180,7 +193,7 @@ impl Job {
             return Err(JobError::TooManyAttempts);
         }
         self.attempts += 1;
-        let lease = Lease { runner: runner.to_owned(), attempt: self.attempts, until: now + LEASE };
+        let lease = Lease { runner: runner.to_owned(), attempt: self.attempts, until: now + life };
         self.state = JobState::Leased(lease.clone());
         self.writing.clear();
         self.notes.clear();
@@ -197,6 +210,31 @@ impl Job {
         held.until = now + LEASE;
         self.progress = progress.clamp(0.0, 1.0).max(self.progress);
         Ok(())
+    }
+
+    /// Notes the progress (0 to 1) of a service that does not beat.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn advance(&mut self, lease: &Lease, progress: f64) -> Result<(), JobError> {
+        self.held(lease)?;
+        self.progress = progress.clamp(0.0, 1.0).max(self.progress);
+        Ok(())
+    }
+
+    /// `runner` is known to be dead: another may begin before its lease runs out.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`] if it does not hold the job.
+    pub fn bury(&mut self, runner: &str) -> Result<(), JobError> {
+        match &self.state {
+            JobState::Leased(lease) if lease.runner == runner => {
+                self.state = JobState::Waiting;
+                self.writing.clear();
+                Ok(())
+            }
+            _ => Err(JobError::LeaseLost),
+        }
     }
 
     /// Notes a uuid below which the holder is about to write.
@@ -338,6 +376,19 @@ mod tests {
             job.release(&lease, false).expect("held");
         }
         assert_eq!(job.attempts, 0);
+    }
+
+    #[test]
+    fn the_job_of_a_dead_runner_is_free_at_once_and_no_other_runners_is() {
+        let mut job = job();
+        let lease = job.entrust("service", SignedDuration::from_hours(1), at(0)).expect("waiting");
+        assert_eq!(job.claim("two", at(3599)), Err(JobError::Held(at(3600))));
+        job.advance(&lease, 0.5).expect("held");
+        assert_eq!(job.bury("two"), Err(JobError::LeaseLost));
+        job.bury("service").expect("held");
+        assert_eq!((job.bury("service"), job.attempts), (Err(JobError::LeaseLost), 1));
+        assert_eq!(job.claim("two", at(1)).map(|lease| lease.attempt()), Ok(2));
+        assert_eq!(job.advance(&lease, 0.9), Err(JobError::LeaseLost));
     }
 
     #[test]

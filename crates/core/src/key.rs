@@ -41,6 +41,27 @@ pub fn prefixes_of(id: EncodeId) -> [String; 5] {
 }
 
 impl MediaKey {
+    /// The key that is written `text`; `None` if it is none of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let file = |name: &str| {
+            let plain = crate::signing::is_edge_path(&format!("/hls/{name}")) && !name.contains('/');
+            plain.then(|| name.to_owned())
+        };
+        Some(match text.split('/').collect::<Vec<_>>().as_slice() {
+            ["originals", id] => Self::Original(id.parse().ok()?),
+            ["progressive", name] => Self::Progressive(name.strip_suffix(".mp4")?.parse().ok()?),
+            ["images", name] => Self::Poster(name.strip_suffix(".jpg")?.parse().ok()?),
+            ["images", id, name] => Self::Storyboard(id.parse().ok()?, file(name)?),
+            ["hls", id, "master.m3u8"] => Self::Master(id.parse().ok()?),
+            ["hls", id, name] => Self::Segment(id.parse().ok()?, None, file(name)?),
+            ["hls", id, rendition, "playlist.m3u8"] => {
+                Self::RenditionPlaylist(id.parse().ok()?, rendition.parse().ok()?)
+            }
+            ["hls", id, rendition, name] => Self::Segment(id.parse().ok()?, Some(rendition.parse().ok()?), file(name)?),
+            _ => return None,
+        })
+    }
+
     /// The media type that the object is stored with.
     pub fn content_type(&self) -> &'static str {
         match self {
@@ -91,6 +112,8 @@ pub enum DocumentKey {
     Settings,
     /// `catalog/videos/{short_id}.json`: the truth about one video.
     Video(ShortId),
+    /// `catalog/imports/{short_id}.json`: what an import brought, with its checksums.
+    Import(ShortId),
     /// `catalog/shards/{name}.json`: part of the listing, derived.
     Shard(String),
     /// `jobs/documents/{job_id}.json`.
@@ -103,6 +126,8 @@ pub enum DocumentKey {
     Migration,
     /// `jobs/migrations/{uuid}-{chunk}.json`: part of what a run has before it; never changes.
     MigrationPlan(EncodeId, usize),
+    /// `jobs/dispatches/{job_id}.json`: a job given to AWS Batch or MediaConvert.
+    Dispatch(JobId),
     /// `jobs/runners/{name}.json`: what a runner measured of its encoders.
     Runner(String),
     /// `accounts/users/{username}.json`.
@@ -124,12 +149,14 @@ impl fmt::Display for DocumentKey {
         match self {
             Self::Settings => f.write_str("settings.json"),
             Self::Video(id) => write!(f, "catalog/videos/{id}.json"),
+            Self::Import(id) => write!(f, "catalog/imports/{id}.json"),
             Self::Shard(name) => write!(f, "catalog/shards/{name}.json"),
             Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
             Self::Migration => f.write_str("jobs/migration.json"),
             Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
+            Self::Dispatch(id) => write!(f, "jobs/dispatches/{id}.json"),
             Self::Runner(name) => write!(f, "jobs/runners/{name}.json"),
             Self::Account(name) => write!(f, "accounts/users/{name}.json"),
             Self::Session(id) => write!(f, "accounts/sessions/{id}.json"),
@@ -159,6 +186,12 @@ mod tests {
         ] {
             assert!(crate::signing::is_edge_path(&key.path()), "{key}");
             assert_eq!(key.cache_control(), Some(IMMUTABLE));
+            assert_eq!(MediaKey::parse(&key.to_string()), Some(key));
+        }
+        let original = MediaKey::Original(id);
+        assert_eq!(MediaKey::parse(&original.to_string()), Some(original));
+        for bad in ["settings.json", "hls/x/segment000.ts", "../originals/x", &format!("hls/{id}/..")] {
+            assert_eq!(MediaKey::parse(bad), None, "{bad}");
         }
         assert!(!crate::signing::is_edge_path(&MediaKey::Original(id).path()));
         assert_eq!(MediaKey::Original(id).cache_control(), None);

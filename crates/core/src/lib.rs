@@ -10,6 +10,7 @@
 //! | [`signing`] | signed media URLs, as nginx `secure_link` and the edge function check them |
 //! | [`playlist`] | playlists read, written and signed (RFC 8216) |
 //! | [`video`], [`job`] | the documents that change, as state machines |
+//! | [`ladder`] | which sizes a picture becomes |
 //! | [`listing`] | the shards from which pages of videos are read |
 //! | [`settings`] | what an administrator chooses |
 //! | [`encoders`] | what a runner measured of its encoders |
@@ -22,6 +23,7 @@ pub mod encoders;
 pub mod id;
 pub mod job;
 pub mod key;
+pub mod ladder;
 pub mod listing;
 pub mod migration;
 pub mod playlist;

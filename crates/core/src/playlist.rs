@@ -124,6 +124,40 @@ impl MediaPlaylist {
     }
 }
 
+/// What a multivariant playlist that another program wrote says of its variants, and their URIs. Names are not read:
+/// `name` is given to all.
+///
+/// # Errors
+/// [`PlaylistError`] if it is none, or a variant does not say what players choose by.
+pub fn variants_of(text: &str, name: &RenditionName) -> Result<Vec<(Variant, String)>, PlaylistError> {
+    let mut variants = Vec::new();
+    let mut described: Option<Variant> = None;
+    for line in Lines::of(text, ParsingOptions::default())? {
+        match line? {
+            HlsLine::KnownTag(KnownTag::Hls(Tag::StreamInf(stream))) => {
+                let missing = |what: &str| PlaylistError::Malformed(format!("EXT-X-STREAM-INF without {what}"));
+                let size = stream.resolution().ok_or_else(|| missing("RESOLUTION"))?;
+                described = Some(Variant {
+                    name: name.clone(),
+                    bandwidth: stream.bandwidth(),
+                    average_bandwidth: stream.average_bandwidth().unwrap_or(stream.bandwidth()),
+                    codecs: stream.codecs().ok_or_else(|| missing("CODECS"))?.to_owned(),
+                    width: size.width,
+                    height: size.height,
+                    frame_rate: stream.frame_rate().ok_or_else(|| missing("FRAME-RATE"))?,
+                });
+            }
+            HlsLine::Uri(uri) => {
+                let variant = described.take();
+                let variant = variant.ok_or_else(|| PlaylistError::Malformed(format!("{uri} without its tag")))?;
+                variants.push((variant, uri.into_owned()));
+            }
+            _ => {}
+        }
+    }
+    Ok(variants)
+}
+
 /// A multivariant playlist: `variants` in the order given, each at `{name}/playlist.m3u8`.
 pub fn multivariant(variants: &[Variant]) -> String {
     let mut lines =
@@ -314,6 +348,24 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn variants_of_another_program_read_back() {
+        let variant = Variant {
+            name: "720p".parse().expect("a name"),
+            bandwidth: 3_000_000,
+            average_bandwidth: 2_500_000,
+            codecs: "avc1.64001f,mp4a.40.2".into(),
+            width: 1280,
+            height: 720,
+            frame_rate: 25.0,
+        };
+        let text = multivariant(std::slice::from_ref(&variant));
+        let read = variants_of(&text, &variant.name);
+        assert_eq!(read, Ok(vec![(variant.clone(), "720p/playlist.m3u8".to_owned())]));
+        let without = text.replace("CODECS=\"avc1.64001f,mp4a.40.2\",", "");
+        assert!(variants_of(&without, &variant.name).is_err());
     }
 
     #[test]

@@ -132,6 +132,9 @@ pub struct Video {
     /// Deleted so many days after the upload began; 0: never; `None`: as the settings say.
     #[serde(default)]
     pub expire_after_days: Option<u32>,
+    /// What an import is writing below; noted before the first object, as a job does, so that a sweep leaves it alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writing: Vec<EncodeId>,
 }
 
 /// A change that the video's phase does not allow.
@@ -182,7 +185,32 @@ impl Video {
             publication: None,
             superseded: Vec::new(),
             expire_after_days: None,
+            writing: Vec::new(),
         }
+    }
+
+    /// The same, as a video that arrives by an import, which is about to write below `writing`.
+    pub fn arriving(self, writing: Vec<EncodeId>) -> Self {
+        Self { phase: Phase::Pending, writing, ..self }
+    }
+
+    /// All of an import is in the bucket: `size_bytes` long, with `original` if there is one. What players get is then
+    /// published, or made by `job`.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] if it arrived before, or is deleted.
+    pub fn arrive(
+        &mut self,
+        size_bytes: u64,
+        original: Option<EncodeId>,
+        job: Option<JobId>,
+    ) -> Result<(), VideoError> {
+        self.require(!self.writing.is_empty() && !self.is_deleted(), "imported")?;
+        self.writing.clear();
+        self.size_bytes = Some(size_bytes);
+        self.upload.original = original;
+        self.job = job;
+        Ok(())
     }
 
     /// Deleted: to everyone but the sweep it is not there.
@@ -348,10 +376,11 @@ impl Video {
         gone.into_iter().map(|old| old.id).collect()
     }
 
-    /// Every uuid that belongs to the video: published, superseded and the original.
+    /// Every uuid that belongs to the video: published, superseded, the original, and what an import is writing.
     pub fn ids(&self) -> Vec<EncodeId> {
         let published = self.publication.iter().flat_map(Publication::ids);
-        published.chain(self.superseded.iter().map(|old| old.id)).chain(self.upload.original).collect()
+        let held = self.superseded.iter().map(|old| old.id).chain(self.upload.original);
+        published.chain(held).chain(self.writing.iter().copied()).collect()
     }
 
     fn require(&self, allowed: bool, change: &'static str) -> Result<(), VideoError> {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clipset_bucket::BucketConfig;
-use clipset_core::signing::{SecretError, SignatureLife, SigningSecret};
+use clipset_core::signing::{SecretError, SignatureLife};
+
+use crate::ParameterError;
 
 /// Who runs jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,15 +19,9 @@ pub enum JobBackend {
     MediaConvert,
 }
 
-/// What a function is told by its environment.
+/// What a function is told by its environment; the secrets are [`crate::Secrets`].
 #[derive(Clone)]
 pub struct Config {
-    /// `SECRET_KEY`: signs tokens.
-    pub secret_key: Vec<u8>,
-    /// `SECRET_KEY_PREVIOUS`: still verifies them.
-    pub secret_key_previous: Option<Vec<u8>>,
-    /// `HLS_SIGNING_SECRET`, or derived from the secret key.
-    pub signing_secret: SigningSecret,
     /// `HLS_URL_TTL_SECONDS`.
     pub signature_life: SignatureLife,
     /// `PUBLIC_URL`, without a slash at the end.
@@ -41,12 +37,18 @@ pub struct Config {
 /// A variable that is missing or wrong; the message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `SECRET_KEY` or the previous one.
+    /// The secret key or the previous one, by its variable or parameter.
     #[error("{0} must have at least 32 bytes; make one with `openssl rand -hex 32`")]
-    SecretKey(&'static str),
+    SecretKey(String),
+    /// What CloudFront shows.
+    #[error("ORIGIN_SECRET must have at least 32 characters; ./infra/secrets makes one")]
+    OriginSecret,
     /// The signing secret.
     #[error(transparent)]
     SigningSecret(#[from] SecretError),
+    /// The parameters that hold the secrets.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
     /// A number that is none.
     #[error("{0} must be a whole number of seconds from 1 to 604800")]
     Seconds(&'static str),
@@ -71,16 +73,6 @@ impl Config {
     }
 
     fn from_vars(var: impl Fn(&str) -> Option<String>, bucket: BucketConfig) -> Result<Self, ConfigError> {
-        let key = |name: &'static str, value: String| {
-            if value.len() >= 32 { Ok(value.into_bytes()) } else { Err(ConfigError::SecretKey(name)) }
-        };
-        let secret_key = key("SECRET_KEY", var("SECRET_KEY").unwrap_or_default())?;
-        let secret_key_previous =
-            var("SECRET_KEY_PREVIOUS").map(|value| key("SECRET_KEY_PREVIOUS", value)).transpose()?;
-        let signing_secret = match var("HLS_SIGNING_SECRET") {
-            Some(secret) => SigningSecret::parse("HLS_SIGNING_SECRET", &secret)?,
-            None => SigningSecret::derive(&secret_key),
-        };
         let ttl = match var("HLS_URL_TTL_SECONDS") {
             None => 43_200,
             Some(text) => text
@@ -100,9 +92,6 @@ impl Config {
             Some(_) => return Err(ConfigError::JobBackend),
         };
         Ok(Self {
-            secret_key,
-            secret_key_previous,
-            signing_secret,
             signature_life: SignatureLife::new(ttl),
             public_url: public_url.trim_end_matches('/').to_owned(),
             job_backend,
@@ -128,27 +117,10 @@ mod tests {
         Config::from_vars(find, bucket)
     }
 
-    const KEY: (&str, &str) = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
-
-    #[test]
-    fn a_missing_or_short_secret_key_stops_the_start_and_says_how_to_make_one() {
-        for vars in [&[][..], &[("SECRET_KEY", "short")]] {
-            let message = config(vars).err().expect("refused").to_string();
-            assert!(message.contains("openssl rand -hex 32"), "{message}");
-        }
-    }
-
-    #[test]
-    fn the_signing_secret_is_derived_unless_it_is_set_and_never_weak() {
-        let derived = config(&[KEY]).expect("valid");
-        assert_eq!(derived.signing_secret, SigningSecret::derive(KEY.1.as_bytes()));
-        assert!(config(&[KEY, ("HLS_SIGNING_SECRET", "weak")]).is_err());
-    }
-
     #[test]
     fn wrong_values_are_refused() {
         for wrong in [("HLS_URL_TTL_SECONDS", "soon"), ("JOB_BACKEND", "magic"), ("PUBLIC_URL", "clips.example")] {
-            assert!(config(&[KEY, wrong]).is_err(), "{wrong:?}");
+            assert!(config(&[wrong]).is_err(), "{wrong:?}");
         }
     }
 }

@@ -7,8 +7,10 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
     response::{IntoResponse, Response},
 };
+use clipset_core::id::{ShareId, ShortId, Username};
 use http::request::Parts;
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::Problem;
 
@@ -43,16 +45,35 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// A name as it may stand in a path.
+pub trait PathName: FromStr {
+    /// The name that `text` is; `None` if it is none.
+    fn from_path(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl PathName for ShortId {
+    /// Also by the name that an imported video had before.
+    fn from_path(text: &str) -> Option<Self> {
+        Self::of_predecessor(text)
+    }
+}
+
+impl PathName for ShareId {}
+impl PathName for Username {}
+impl PathName for Uuid {}
+
 /// One id in the path; one that is malformed is not there: 404.
 #[derive(Debug, Clone)]
 pub struct PathId<T>(pub T);
 
-impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+impl<T: PathName, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let missing = || Problem::not_found("There is no such thing; check the address.");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
-        text.parse().map(Self).map_err(|_| missing())
+        T::from_path(&text).map(Self).ok_or_else(missing)
     }
 }

@@ -1,23 +1,29 @@
 //! What every function shares: configuration, tokens, who asks, errors as problem+json, logs.
 //!
-//! A function is `router(Arc<Service>) -> axum::Router`. Its `main` calls [`Service::from_env`] and
-//! hands the router to `lambda_http`; `clipset serve` mounts all of them in one process.
+//! A function is `router(Arc<Service>) -> axum::Router`. Its `main` hands the router to
+//! [`run_on_lambda`]; `clipset serve` mounts all of them in one process.
 
 mod cache;
 mod config;
 mod extract;
 mod gate;
+mod lambda;
 mod logs;
+mod metrics;
 mod problem;
+mod secrets;
 mod service;
 mod tokens;
 pub mod tombstones;
 
 pub use cache::TtlCache;
 pub use config::{Config, ConfigError, JobBackend};
-pub use extract::{Json, PathId};
+pub use extract::{Json, PathId, PathName};
 pub use gate::{Gate, TokenQuery, Watcher};
+pub use lambda::{on_lambda, run_on_lambda};
 pub use logs::init_logs;
+pub use metrics::{Metrics, Work};
 pub use problem::Problem;
+pub use secrets::{ParameterError, ParameterStore, Secrets};
 pub use service::Service;
 pub use tokens::{ACCESS_LIFE_SECONDS, Claims, TokenError, Tokens};

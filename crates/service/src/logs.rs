@@ -1,4 +1,4 @@
-//! Logs: text for people, JSON lines in the cloud.
+//! Logs: text for people; in the cloud a JSON object a line, with the id of Lambda's request in `span.requestId`.
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -9,7 +9,7 @@ pub fn init_logs() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if std::env::var_os("AWS_LAMBDA_FUNCTION_NAME").is_some() {
-        logs.json().flatten_event(true).without_time().init();
+        logs.json().flatten_event(true).with_span_list(false).without_time().init();
     } else {
         logs.with_ansi(false).compact().init();
     }

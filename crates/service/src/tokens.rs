@@ -1,5 +1,7 @@
 //! Tokens: HS256 JWTs for access and for playback (contract, section 3).
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use clipset_core::{
     account::Role,
     id::{ShareId, ShortId, Username},
@@ -39,12 +41,25 @@ pub enum Claims {
 #[error("the token is not valid")]
 pub struct TokenError;
 
-/// Issues and verifies tokens.
+/// Issues and verifies tokens. Clones share their keys.
 #[derive(Clone)]
 pub struct Tokens {
+    keys: Arc<RwLock<Keys>>,
+    validation: Validation,
+}
+
+struct Keys {
     signer: EncodingKey,
     verifiers: Vec<DecodingKey>,
-    validation: Validation,
+}
+
+impl Keys {
+    fn new(key: &[u8], previous: Option<&[u8]>) -> Self {
+        Self {
+            signer: EncodingKey::from_secret(key),
+            verifiers: std::iter::once(key).chain(previous).map(DecodingKey::from_secret).collect(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,11 +88,12 @@ impl Tokens {
         validation.leeway = LEEWAY_SECONDS;
         // Both kinds come here; the audience is checked below.
         validation.validate_aud = false;
-        Self {
-            signer: EncodingKey::from_secret(key),
-            verifiers: std::iter::once(key).chain(previous).map(DecodingKey::from_secret).collect(),
-            validation,
-        }
+        Self { keys: Arc::new(RwLock::new(Keys::new(key, previous))), validation }
+    }
+
+    /// From now on signed with `key`, here and in every clone.
+    pub(crate) fn change_keys(&self, key: &[u8], previous: Option<&[u8]>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys::new(key, previous);
     }
 
     /// A token of `username` from `now` (unix seconds) for `life` seconds.
@@ -111,7 +127,8 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
-        let verified = self.verifiers.iter().find_map(|key| decode::<Payload>(token, key, &self.validation).ok());
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let verified = keys.verifiers.iter().find_map(|key| decode::<Payload>(token, key, &self.validation).ok());
         let payload = verified.ok_or(TokenError)?.claims;
         match (payload.aud.as_deref(), payload.sub, payload.role, payload.iat, payload.video) {
             (None, Some(sub), Some(role), Some(issued), None) => {
@@ -123,7 +140,8 @@ impl Tokens {
     }
 
     fn sign(&self, payload: &Payload) -> String {
-        encode(&Header::new(Algorithm::HS256), payload, &self.signer).expect("HMAC signs any payload")
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        encode(&Header::new(Algorithm::HS256), payload, &keys.signer).expect("HMAC signs any payload")
     }
 }
 

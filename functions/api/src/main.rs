@@ -6,9 +6,7 @@ use lambda_http::{RequestExt, request::RequestContext};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    clipset_service::init_logs();
-    let service = clipset_service::Service::from_env().await?;
-    lambda_http::run(clipset_api::router(service).layer(map_request(with_client_address))).await
+    clipset_service::run_on_lambda(|service| clipset_api::router(service).layer(map_request(with_client_address))).await
 }
 
 /// Puts the client's address where nginx puts it elsewhere: what CloudFront saw, else what the

@@ -1,12 +1,32 @@
-//! What happens without anybody asking: the sweep.
+//! What happens without anybody asking: the sweep, and what AWS tells of jobs.
 //!
 //! A sweep finds what a kill, a deletion or a new publication left behind. It is planned from a
 //! fresh look at the bucket and each of its steps can be done twice, so two sweeps at once and a
-//! sweep that was killed do no harm.
+//! sweep that was killed do no harm. Events are dealt with in the same spirit: any may come twice,
+//! late or never.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | `plan`, `sweep` | the sweep |
+//! | [`event`], `handler` | what AWS tells, read and dealt with |
+//! | `dispatcher`, [`dispatch`] | jobs given to a backend, followed, and begun again |
+//! | [`backend`] | the port to the services that run jobs |
+//! | `outputs` | our playlists over what MediaConvert wrote |
+//! | `aws` (feature `aws`) | AWS Batch, MediaConvert and CloudFront by their SDKs, which `clipset serve` does without |
 
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod backend;
+pub mod dispatch;
+mod dispatcher;
 mod ended;
+pub mod event;
+mod handler;
+mod outputs;
 mod plan;
 mod sweep;
 
+pub use dispatcher::{Dispatcher, PATIENCE};
+pub use handler::{Edge, EventError, Events};
 pub use plan::{Action, plan};
 pub use sweep::{Swept, sweep};

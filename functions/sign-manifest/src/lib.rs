@@ -9,7 +9,7 @@ mod signed;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
     routing::get,
@@ -59,7 +59,7 @@ async fn answer(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let service = manifests.service();
-    let short_id: ShortId = short_id.parse().map_err(|_| Problem::no_such_video())?;
+    let short_id = ShortId::of_predecessor(short_id).ok_or_else(Problem::no_such_video)?;
     let (watcher, video) =
         tokio::join!(biased; service.gate.watcher(headers, token, &short_id), service.recent_video(&short_id));
     let (watcher, video) = (watcher?, video?);
@@ -72,12 +72,13 @@ async fn answer(
     }
     let expires = service.signature_end(watcher.ends());
     let share = watcher.share().cloned();
-    let signed = manifests.signed(Wanted { short_id, encode: stream.encode, rendition, share, expires }).await?;
+    let wanted = Wanted { short_id, encode: stream.encode, rendition, share, expires };
+    let (signed, work) = manifests.signed(wanted).await?;
 
     let (body, encoding) = signed.body(accepts_gzip(headers));
     let left = expires.saturating_sub(Timestamp::now().as_second().max(0) as u64);
     let max_age = service.config.signature_life.max_age().min(left / 4);
-    let mut response = body.into_response();
+    let mut response = (Extension(work), body).into_response();
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     answer.insert(header::VARY, HeaderValue::from_static("accept-encoding, authorization"));

@@ -1,10 +1,6 @@
 //! sign-manifest as a Lambda function.
 
-use clipset_service::{Service, init_logs};
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    init_logs();
-    let service = Service::from_env().await?;
-    lambda_http::run(clipset_sign_manifest::router(service)).await.map_err(anyhow::Error::from_boxed)
+async fn main() -> Result<(), lambda_http::Error> {
+    clipset_service::run_on_lambda(clipset_sign_manifest::router).await
 }

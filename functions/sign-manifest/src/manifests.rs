@@ -7,7 +7,7 @@ use clipset_core::{
     key::MediaKey,
     playlist::{self, PlaylistError},
 };
-use clipset_service::{Problem, Service};
+use clipset_service::{Problem, Service, Work};
 use http::StatusCode;
 use quick_cache::{Weighter, sync::Cache};
 
@@ -64,18 +64,20 @@ impl Manifests {
         &self.service
     }
 
-    /// The signed playlist; made by one of those who wait for it.
-    pub(crate) async fn signed(&self, wanted: Wanted) -> Result<Arc<Signed>, Problem> {
+    /// The signed playlist, made by one of those who wait for it; and what that took.
+    pub(crate) async fn signed(&self, wanted: Wanted) -> Result<(Arc<Signed>, Work), Problem> {
         if let Some(signed) = self.signed.get(&wanted) {
-            return Ok(signed);
+            return Ok((signed, Work { cache_hits: 1, signed_segments: 0 }));
         }
+        let mut work = Work::default();
         // Boxed, for it is large and seldom: the future that holds it is moved at each request.
         let making = self.signed.get_or_insert_async(&wanted, async {
             let stored = self.stored(wanted.encode, wanted.rendition.clone()).await?;
-            let signed = self.sign(&stored, &wanted).map_err(|error| unreadable(&wanted, &error))?;
-            Ok(Arc::new(Signed::new(signed)))
+            let signed = self.sign(&stored, &wanted, &mut work.signed_segments);
+            Ok::<_, Problem>(Arc::new(Signed::new(signed.map_err(|error| unreadable(&wanted, &error))?)))
         });
-        Box::pin(making).await
+        let signed = Box::pin(making).await?;
+        Ok((signed, work))
     }
 
     async fn stored(&self, encode: EncodeId, rendition: Option<RenditionName>) -> Result<Arc<str>, Problem> {
@@ -95,8 +97,9 @@ impl Manifests {
 
     /// Segments are signed; renditions are led through the API with a playback token, so that a
     /// user's own token never stands in a playlist.
-    fn sign(&self, stored: &str, wanted: &Wanted) -> Result<String, PlaylistError> {
-        let secret = &self.service.config.signing_secret;
+    fn sign(&self, stored: &str, wanted: &Wanted, segments: &mut u32) -> Result<String, PlaylistError> {
+        let secrets = self.service.secrets();
+        let secret = &secrets.signing_secret;
         let Wanted { short_id, encode, rendition, share, expires } = wanted;
         let folder = match rendition {
             None => format!("/hls/{encode}/"),
@@ -106,6 +109,7 @@ impl Manifests {
         playlist::map_uris(stored, |uri| {
             let path = playlist::resolve(&folder, uri)?;
             if !uri.ends_with(".m3u8") {
+                *segments += 1;
                 return Ok(secret.signed_url(&path, *expires));
             }
             let token = token.get_or_init(|| self.service.tokens.playback(short_id, share.as_ref(), *expires));

@@ -50,6 +50,8 @@ impl TranscoderConfig {
             var(name).map(parse).transpose()
         };
         let bucket = BucketConfig::from_env()?;
+        // By AWS Batch's own name the events function knows whose lease a dead container held.
+        let own_name = var("TRANSCODER_NAME").or_else(|| var("AWS_BATCH_JOB_ID"));
         let poll = poll_interval(bucket.endpoint.as_deref());
         let tools = Tools::default();
         Ok(Self {
@@ -57,7 +59,7 @@ impl TranscoderConfig {
             signature_life: SignatureLife::new(seconds("HLS_URL_TTL_SECONDS")?.unwrap_or(43_200)),
             scratch: var("TRANSCODER_SCRATCH")
                 .map_or_else(|| std::env::temp_dir().join("clipset-transcoder"), PathBuf::from),
-            runner_name: runner_name(&var("TRANSCODER_NAME").or_else(host_name).unwrap_or_default()),
+            runner_name: runner_name(&own_name.or_else(host_name).unwrap_or_default()),
             tools: Tools {
                 ffmpeg: var("FFMPEG").map_or(tools.ffmpeg, PathBuf::from),
                 ffprobe: var("FFPROBE").map_or(tools.ffprobe, PathBuf::from),

@@ -66,7 +66,7 @@ async fn begin(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run { job } => {
-            let claimed = worker.jobs().claim(&job, worker.name()).await;
+            let claimed = worker.claim(&job).await;
             let (job, lease) = claimed.with_context(|| format!("the job {job} cannot be had"))?;
             let outcome = worker.run(job, lease, stopped(stop)).await;
             // Nobody else may be there to move a migration on.

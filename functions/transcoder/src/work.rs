@@ -6,8 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clipset_bucket::{Bucket, Jobs, Migrations, SettingsStore, Videos};
-use clipset_core::job::{Job, Lease, MAX_ATTEMPTS};
+use clipset_bucket::{Bucket, Jobs, Migrations, SettingsStore, UpdateError, Videos};
+use clipset_core::{
+    Timestamp,
+    id::JobId,
+    job::{Job, JobError, LEASE, Lease, MAX_ATTEMPTS},
+};
+use jiff::SignedDuration;
 
 use crate::{
     config::TranscoderConfig,
@@ -89,6 +94,24 @@ impl Worker {
     /// The name that leases are taken in.
     pub fn name(&self) -> &str {
         &self.inner.config.runner_name
+    }
+
+    /// Takes the job. A lease that nobody renews is waited for: a container that AWS Batch puts in
+    /// the place of a lost one may begin before the lost one's lease has run out.
+    ///
+    /// # Errors
+    /// [`UpdateError`]: it has ended, or a living runner holds it.
+    pub async fn claim(&self, id: &JobId) -> Result<(Job, Lease), UpdateError<JobError>> {
+        let patience = Timestamp::now() + LEASE + LEASE;
+        loop {
+            match self.jobs().claim(id, self.name()).await {
+                Err(UpdateError::Refused(JobError::Held(until))) if until < patience => {
+                    let left = Timestamp::now().duration_until(until).max(SignedDuration::ZERO);
+                    tokio::time::sleep(left.unsigned_abs()).await;
+                }
+                claimed => return claimed,
+            }
+        }
     }
 
     /// Does the job, beats meanwhile, and records how it ended. `stop` gives it back at once.

@@ -44,6 +44,14 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Remove what nothing leads to any more
     Sweep(SweepArgs),
+    /// Bring the clips of a Clipset installation before this one; run again, it goes on
+    Import(ImportArgs),
+    /// Give clips back as plain files; run again, it goes on
+    Export(ExportArgs),
+    /// Copy all that is kept into a folder; again into the same one, only what is new
+    Backup(FolderArgs),
+    /// Put a backup back into an empty library; run again, it goes on
+    Restore(FolderArgs),
     /// Print a completion script for a shell
     Completions {
         /// For which shell
@@ -55,6 +63,15 @@ pub enum Command {
     /// Serve the embedded bucket
     #[command(hide = true)]
     Bucket(BucketArgs),
+    /// Make BUCKET on another store, and let the edge read from it
+    #[command(hide = true)]
+    BucketSetup,
+    /// Whether the bucket, or a server at URL, answers: for containers
+    #[command(hide = true)]
+    Healthy {
+        /// Such as http://127.0.0.1:8000/healthz
+        url: Option<reqwest::Url>,
+    },
 }
 
 /// `clipset serve`.
@@ -188,6 +205,56 @@ pub struct SweepArgs {
     pub json: bool,
 }
 
+/// `clipset import`.
+#[derive(Debug, Args)]
+#[command(after_help = "Stop the other installation first. Only its files are read; nothing is written to them.")]
+pub struct ImportArgs {
+    /// Its upload folder, such as /data/uploads
+    #[arg(long, value_name = "DIR")]
+    pub uploads: PathBuf,
+    /// Its database
+    #[arg(long, value_name = "FILE")]
+    pub database: PathBuf,
+    /// Whose the clips are that have no owner there
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<Username>,
+    /// Show what would happen and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also read again what came before, and compare its checksums
+    #[arg(long)]
+    pub verify: bool,
+    /// Clips on their way at once
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub parallel: u8,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `clipset export`.
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true, group = clap::ArgGroup::new("which").required(true))]
+pub struct ExportArgs {
+    /// The clip
+    #[arg(group = "which")]
+    pub short_id: Option<ShortId>,
+    /// Every clip
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// The folder that they are written to
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// `clipset backup` and `clipset restore`.
+#[derive(Debug, Args)]
+pub struct FolderArgs {
+    /// The folder that holds the backup
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
 /// `clipset up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -268,6 +335,9 @@ mod tests {
             "clipset token --user ada --role king",
             "clipset serve --listen nowhere",
             "clipset secret",
+            "clipset import --uploads here",
+            "clipset export folder",
+            "clipset export aB3dE6gH9j --all folder",
         ] {
             let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -8,13 +8,20 @@
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, migration, sweep |
 //! | [`check`] | holds a published stream against the rules of HLS |
+//! | [`import`], [`export`] | clips from an older installation; clips as plain files |
+//! | [`backup`], [`containers`] | all that is kept, copied and put back; what containers need |
 //! | [`data`] | the data folder of `./local/up` |
 
 pub mod args;
+pub mod backup;
 pub mod bucket;
 pub mod check;
+pub mod checksum;
 pub mod client;
+pub mod containers;
 pub mod data;
+pub mod export;
+pub mod import;
 pub mod listen;
 pub mod manage;
 pub mod output;
@@ -47,6 +54,12 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Reindex => manage::reindex().await,
         Command::Migrate(args) => manage::migrate(&args).await,
         Command::Sweep(args) => manage::sweep(&args).await,
+        Command::Import(args) => import::import(&args).await,
+        Command::Export(args) => export::export(&args).await,
+        Command::Backup(args) => backup::backup(&args).await,
+        Command::Restore(args) => backup::restore(&args).await,
+        Command::BucketSetup => containers::bucket_setup().await,
+        Command::Healthy { url } => containers::healthy(url).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "clipset", &mut std::io::stdout());
             Ok(())

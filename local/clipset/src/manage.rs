@@ -155,6 +155,9 @@ fn given_password() -> Result<Option<String>> {
 }
 
 /// Where `BUCKET` is not set: this very command again, with the environment of the system that runs on the data folder.
+///
+/// # Errors
+/// A sentence if there is no such system.
 pub(crate) fn enter_local_system() -> Result<()> {
     if var("BUCKET").is_some() {
         return Ok(());

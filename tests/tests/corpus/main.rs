@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bytes;
+mod command;
 mod measure;
 mod source;
 mod sources;

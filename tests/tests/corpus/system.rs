@@ -1,6 +1,10 @@
 //! The embedded bucket with a runner beside it.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
 
 use clipset_bucket::{Jobs, Videos};
 use clipset_core::{
@@ -13,7 +17,7 @@ use clipset_core::{
 };
 use clipset_tests::{
     process::Process,
-    stack::program,
+    stack::{SECRET_KEY, program},
     stores::{self, Store},
     wait,
 };
@@ -29,6 +33,8 @@ pub(crate) struct System {
 
 /// What became of an upload, its ladder included.
 pub(crate) struct Outcome {
+    /// The clip's name in the bucket.
+    pub(crate) short_id: ShortId,
     /// Completed or failed.
     pub(crate) phase: Phase,
     /// The reasons of the first job.
@@ -81,17 +87,30 @@ impl System {
             duration: published.map_or(0.0, |published| published.duration_seconds),
             stream: self.downloaded(&video).await,
             phase: video.phase,
+            short_id,
         }
     }
 
     fn runner(&self, scratch: &Path) -> Process {
+        let mut command = self.program("clipset-transcoder");
+        Process::start(command.arg("watch").env("TRANSCODER_SCRATCH", scratch).env("TRANSCODER_NAME", "Corpus"))
+    }
+
+    /// The `clipset` command on this bucket, to its end.
+    pub(crate) async fn clipset(&self, arguments: &[&str]) -> Output {
+        let mut command = self.program("clipset");
+        command.args(arguments).env("SECRET_KEY", SECRET_KEY);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    fn program(&self, name: &str) -> Command {
         let config = &self.store.config;
         let credentials = config.credentials.as_ref().unwrap();
-        let mut command = Command::new(program("clipset-transcoder"));
-        command.arg("watch").env("BUCKET", &config.bucket).env("TRANSCODER_SCRATCH", scratch);
-        command.env("AWS_ENDPOINT_URL_S3", config.endpoint.as_ref().unwrap()).env("TRANSCODER_NAME", "Corpus");
+        let mut command = Command::new(program(name));
+        command.env("BUCKET", &config.bucket).env("AWS_ENDPOINT_URL_S3", config.endpoint.as_ref().unwrap());
+        command.env("AWS_REGION", &config.region);
         command.env("AWS_ACCESS_KEY_ID", &credentials.access_key).env("AWS_SECRET_ACCESS_KEY", &credentials.secret_key);
-        Process::start(&mut command)
+        command
     }
 
     async fn downloaded(&self, video: &Video) -> Option<TempDir> {

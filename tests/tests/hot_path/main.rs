@@ -1,6 +1,8 @@
 //! stream-info and sign-manifest, over a real bucket: the contract's section 3.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod metrics;
+
 use std::io::Read;
 
 use axum::{Router, body::Body};
@@ -123,7 +125,7 @@ async fn every_segment_is_signed_with_one_end_and_equal_requests_give_equal_byte
     assert_eq!(manifest.headers["content-type"], "application/vnd.apple.mpegurl");
     assert_eq!(manifest.headers["cache-control"], "private, max-age=3600");
     let encode = video.publication.as_ref().unwrap().hls.as_ref().unwrap().encode;
-    let secret = &world.service.config.signing_secret;
+    let secret = world.service.signing_secret();
     let mut ends = Vec::new();
     for (n, url) in uris(&manifest.text()).iter().enumerate() {
         let path = format!("/hls/{encode}/segment{n:03}.ts");

@@ -10,7 +10,7 @@ use clipset_core::account::Role;
 use clipset_service::{Config, Service};
 use clipset_tests::{
     library::{progressive, store},
-    world::World,
+    world::{World, secrets},
 };
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
@@ -57,7 +57,7 @@ async fn the_status_of_two_thousand_videos_costs_one_read_and_that_of_the_accoun
     let count = Arc::new(AtomicUsize::new(0));
     let mut bucket = world.store.config.clone();
     bucket.endpoint = Some(counting(bucket.endpoint.unwrap(), count.clone()).await);
-    let service = Service::new(Config { bucket, ..world.service.config.clone() }).await;
+    let service = Service::new(Config { bucket, ..world.service.config.clone() }, secrets()).await;
     let (router, token) = (clipset_api::router(service), world.token("admin", Role::Admin));
     world.service.migrations.start(false).await.unwrap();
     let first = ask(&router, &token).await;

@@ -16,6 +16,7 @@ const LONG: Clip = Clip { seconds: 60, width: 640, height: 360, keyframes_every:
 async fn plays_to_the_end(stack: &Stack, client: &Client, short_id: &str) {
     client.ready(short_id).await;
     decodes_without_a_warning(&format!("{}/api/videos/{short_id}/hls/master.m3u8?token={}", stack.url, client.token));
+    stack.maintenance(&["check", short_id]);
 }
 
 /// The uuids below which something stands, but for what is published.

@@ -45,6 +45,7 @@ async fn a_clip_goes_from_upload_to_every_decoded_frame() {
     let playlist = format!("{}/api/videos/{short_id}/hls/master.m3u8?token={}", stack.url, client.token);
     decodes_without_a_warning(&playlist);
     assert_eq!(frame_hashes(&playlist), frame_hashes(clip.to_str().unwrap()), "repackaged, not encoded");
+    stack.maintenance(&["check", &short_id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,6 +100,7 @@ async fn the_ladder_follows_by_itself_and_the_clip_plays_at_every_moment() {
     let token = info["playback_token"].as_str().unwrap();
     let source = format!("{}/api/videos/{short_id}/hls/{}?token={token}", stack.url, "720p/playlist.m3u8");
     assert_eq!(frame_hashes(&source), frame_hashes(clip.to_str().unwrap()), "the source's own rendition is copied");
+    stack.maintenance(&["check", &short_id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,6 +122,7 @@ async fn a_clip_with_rare_keyframes_is_encoded_into_segments_of_four_seconds() {
     decodes_without_a_warning(&format!("{}/api/videos/{short_id}/hls/master.m3u8?token={}", stack.url, client.token));
     let frames = frame_hashes(&format!("{}/api/videos/{short_id}/hls/master.m3u8?token={}", stack.url, client.token));
     assert_eq!(frames.len(), 600);
+    stack.maintenance(&["check", &short_id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

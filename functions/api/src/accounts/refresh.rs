@@ -47,7 +47,7 @@ async fn renew(service: &Service, token: &RefreshToken) -> Result<Response, Prob
     let now = Timestamp::now();
     let account = service.bucket.read::<Account>(&DocumentKey::Account(token.username.clone())).await?;
     let account = account.ok_or_else(session::signed_out)?.value;
-    let next = token.next(&service.config.secret_key);
+    let next = token.next(&service.secrets().secret_key);
     let mut presented = Presented::Invalid;
     let key = token.key();
     let renewed = service.bucket.update(&key, |held: &mut Session| {

@@ -1,12 +1,15 @@
 //! The members, as administrators see and change them.
 
+use std::collections::HashMap;
+
 use axum::{extract::State, response::IntoResponse};
 use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
-    account::{Account, Role},
+    account::{Account, Role, Viewer},
     id::Username,
     key::DocumentKey,
+    listing::{Query, SHARD_LIMIT},
 };
 use clipset_service::{Json, PathId, Problem, Service};
 use serde::{Deserialize, Serialize};
@@ -32,14 +35,49 @@ impl From<Account> for UserView {
 
 #[derive(Serialize)]
 pub(crate) struct Users {
-    users: Vec<UserView>,
+    users: Vec<Listed>,
+}
+
+/// A member, and what they keep here.
+#[derive(Serialize)]
+pub(crate) struct Listed {
+    #[serde(flatten)]
+    user: UserView,
+    /// Videos that are not deleted.
+    videos: u64,
+    /// Of their uploads.
+    uploaded_bytes: u64,
 }
 
 /// `GET /api/users`: in the order of their names.
-pub(crate) async fn list(State(service): App, _: Admin) -> Result<Json<Users>, Problem> {
-    let mut users: Vec<_> = accounts(&service).await?.into_iter().map(UserView::from).collect();
-    users.sort_by(|one, other| one.username.cmp(&other.username));
-    Ok(Json(Users { users }))
+pub(crate) async fn list(State(service): App, Admin(admin): Admin) -> Result<Json<Users>, Problem> {
+    let mut accounts = accounts(&service).await?;
+    accounts.sort_by(|one, other| one.username.cmp(&other.username));
+    let mut kept = kept(&service, admin).await?;
+    let users = accounts.into_iter().map(|account| {
+        let (videos, uploaded_bytes) = kept.remove(&account.username).unwrap_or_default();
+        Listed { user: account.into(), videos, uploaded_bytes }
+    });
+    Ok(Json(Users { users: users.collect() }))
+}
+
+/// Videos of each owner, and their uploads' bytes.
+async fn kept(service: &Service, admin: Viewer) -> Result<HashMap<Username, (u64, u64)>, BucketError> {
+    let query = Query::new(admin, "", None);
+    let mut kept: HashMap<Username, (u64, u64)> = HashMap::new();
+    let mut cursor = None;
+    loop {
+        let page = service.videos.page(&query, cursor.as_deref(), SHARD_LIMIT).await?;
+        for entry in page.entries {
+            let (videos, bytes) = kept.entry(entry.owner).or_default();
+            *videos += 1;
+            *bytes += entry.size_bytes.unwrap_or_default();
+        }
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(kept),
+        }
+    }
 }
 
 #[derive(Deserialize)]

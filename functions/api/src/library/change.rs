@@ -71,7 +71,7 @@ pub(crate) async fn change(
     });
     let video = video.await?;
     let progress = super::progress(&service, &video.phase, video.job.as_ref()).await?;
-    Ok(Json(VideoView::new(Entry::from(&video), &viewer, progress)))
+    Ok(Json(VideoView::new(&service, Entry::from(&video), &viewer, progress)))
 }
 
 /// `DELETE /api/videos/{short_id}`: at once for everybody; a sweep removes the objects.
@@ -126,7 +126,7 @@ pub(crate) async fn retry(
     let video = video.await?;
     // Killed before this, the sweep enqueues it.
     service.jobs.enqueue(&job).await?;
-    Ok((StatusCode::ACCEPTED, Json(VideoView::new(Entry::from(&video), &viewer, 0.0))))
+    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), &viewer, 0.0))))
 }
 
 /// The number in a job's id.

@@ -1,6 +1,6 @@
 //! Reading the library: a page of it, and one video.
 
-use axum::extract::State;
+use axum::{extract::State, response::IntoResponse};
 use clipset_core::{
     Timestamp,
     id::{ShortId, Username},
@@ -15,7 +15,7 @@ use super::{
     view::{VideoView, progress},
 };
 use crate::{
-    App,
+    App, NO_STORE,
     extract::{Member, Params},
 };
 
@@ -44,7 +44,7 @@ pub(crate) async fn list(
     State(service): App,
     Member(viewer): Member,
     Params(asked): Params<Asked>,
-) -> Result<Json<VideoPage>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let limit = asked.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("The limit must be from 1 to {LARGEST_PAGE}.")));
@@ -62,11 +62,11 @@ pub(crate) async fn list(
         let (service, viewer) = (&service, &viewer);
         async move {
             let progress = progress(service, &entry.phase, entry.job.as_ref()).await?;
-            Ok::<_, Problem>(VideoView::new(entry, viewer, progress))
+            Ok::<_, Problem>(VideoView::new(service, entry, viewer, progress))
         }
     });
     let videos = stream::iter(views).buffered(PARALLEL_READS).try_collect().await?;
-    Ok(Json(VideoPage { videos, next_cursor: page.next_cursor }))
+    Ok((NO_STORE, Json(VideoPage { videos, next_cursor: page.next_cursor })))
 }
 
 /// One video with what only its page needs.
@@ -90,7 +90,7 @@ pub(crate) async fn one(
     State(service): App,
     Member(viewer): Member,
     PathId(short_id): PathId<ShortId>,
-) -> Result<Json<VideoDetails>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let video = service.video(&short_id).await?;
     require_known(&viewer, &video)?;
     let manages = viewer.may_manage(&video.owner);
@@ -98,7 +98,7 @@ pub(crate) async fn one(
         Some(job) if manages => service.jobs.get(job).await?.map(|job| job.notes).unwrap_or_default(),
         _ => Vec::new(),
     };
-    Ok(Json(VideoDetails {
+    let details = VideoDetails {
         has_storyboard: video.publication.as_ref().is_some_and(|publication| publication.storyboard.is_some()),
         has_original: manages && video.size_bytes.is_some() && video.upload.original.is_some(),
         expire_after_days: video.expire_after_days,
@@ -106,9 +106,10 @@ pub(crate) async fn one(
         notes,
         video: {
             let progress = progress(&service, &video.phase, video.job.as_ref()).await?;
-            VideoView::new(Entry::from(&video), &viewer, progress)
+            VideoView::new(&service, Entry::from(&video), &viewer, progress)
         },
-    }))
+    };
+    Ok((NO_STORE, Json(details)))
 }
 
 /// As `order_key` makes them; clients need not know.

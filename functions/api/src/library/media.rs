@@ -53,8 +53,9 @@ pub(crate) async fn storyboard(
     let id = publication.and_then(|publication| publication.storyboard).ok_or_else(missing)?;
     let index = service.bucket.read_text(&MediaKey::Storyboard(id, storyboard::INDEX.to_owned())).await?;
     let expires = service.signature_end(watcher.ends());
+    let secrets = service.secrets();
     let signed = storyboard::signed(&index.ok_or_else(missing)?, |sprite| {
-        service.config.signing_secret.signed_url(&MediaKey::Storyboard(id, sprite.to_owned()).path(), expires)
+        secrets.signing_secret.signed_url(&MediaKey::Storyboard(id, sprite.to_owned()).path(), expires)
     });
     let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("text/vtt; charset=utf-8"));
     Ok((kept_for_a_quarter(expires), [content_type], signed).into_response())
@@ -98,7 +99,7 @@ pub(crate) fn image_redirect(
 /// A redirect to a signed URL that does not outlive `ends` (unix seconds).
 fn redirect(service: &Service, key: &MediaKey, ends: Option<u64>) -> Response {
     let expires = service.signature_end(ends);
-    found(&service.config.signing_secret.signed_url(&key.path(), expires), kept_for_a_quarter(expires))
+    found(&service.signing_secret().signed_url(&key.path(), expires), kept_for_a_quarter(expires))
 }
 
 async fn watch(

@@ -29,13 +29,19 @@ pub(crate) struct VideoView {
     error: Option<String>,
     has_poster: bool,
     can_manage: bool,
+    /// Opens this video's media and nothing else, as long as signatures live; once something is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    playback_token: Option<String>,
 }
 
 impl VideoView {
     /// What the listing knows, and how far the work on it is.
-    pub(crate) fn new(entry: Entry, viewer: &Viewer, progress: f64) -> Self {
+    pub(crate) fn new(service: &Service, entry: Entry, viewer: &Viewer, progress: f64) -> Self {
         let published = entry.published.as_ref();
         Self {
+            // The same within a step of signatures, so that a browser keeps what it fetched with it.
+            playback_token: published
+                .map(|_| service.tokens.playback(&entry.short_id, None, service.signature_end(None))),
             duration_seconds: published.map(|published| published.duration_seconds),
             width: published.map(|published| published.width),
             height: published.map(|published| published.height),

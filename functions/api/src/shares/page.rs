@@ -11,6 +11,9 @@ use http::{HeaderValue, StatusCode, header};
 use super::find;
 use crate::App;
 
+/// Hashes of the styles that the player's controls put into their shadow roots, one a line. The build of `web/` writes them.
+const STYLE_HASHES: &str = include_str!("../../../../web/style-hashes.txt");
+
 /// What is shown of a video whose share asks for a password.
 const HIDDEN_TITLE: &str = "A shared video";
 
@@ -103,14 +106,15 @@ fn document(title: &str, metadata: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n{metadata}\n</head>\n\
+         <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n<link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\">\n{metadata}\n</head>\n\
          <body>\n{body}\n</body>\n</html>\n"
     )
 }
 
 fn html(status: StatusCode, framed_by: &str, body: &str) -> Response {
+    let styles = STYLE_HASHES.lines().collect::<Vec<_>>().join(" ");
     let policy = format!(
-        "default-src 'self'; media-src 'self' blob:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
+        "default-src 'self'; style-src 'self' {styles}; media-src 'self' blob:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
          form-action 'none'; frame-ancestors {framed_by}"
     );
     let mut response = (status, axum::response::Html(body.to_owned())).into_response();

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clipset_core::id::ShortId;
+use clipset_service::PathName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UploadId {
@@ -17,6 +18,8 @@ impl fmt::Display for UploadId {
         f.write_str(&URL_SAFE_NO_PAD.encode(format!("{}.{}", self.video, self.upload)))
     }
 }
+
+impl PathName for UploadId {}
 
 impl FromStr for UploadId {
     type Err = ();

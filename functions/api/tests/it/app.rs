@@ -13,7 +13,7 @@ use clipset_core::{
     video::{HlsStream, Publication, Upload, Video},
 };
 use clipset_local_bucket::Server;
-use clipset_service::{Config, JobBackend, Service};
+use clipset_service::{Config, JobBackend, Secrets, Service};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -30,6 +30,17 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) http: reqwest::Client,
     pub(crate) folder: Arc<TempDir>,
+}
+
+/// What tokens and media URLs are signed with.
+pub(crate) fn secrets() -> Secrets {
+    let secret_key = b"a secret key of at least 32 bytes".to_vec();
+    Secrets {
+        signing_secret: SigningSecret::derive(&secret_key),
+        secret_key,
+        secret_key_previous: None,
+        origin: Vec::new(),
+    }
 }
 
 impl TestApp {
@@ -49,11 +60,7 @@ impl TestApp {
         let server = Server::bind(bucket, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let endpoint = format!("http://{}", server.local_addr());
         tokio::spawn(server.serve(std::future::pending()));
-        let secret_key = b"a secret key of at least 32 bytes".to_vec();
         let mut config = Config {
-            signing_secret: SigningSecret::derive(&secret_key),
-            secret_key,
-            secret_key_previous: None,
             signature_life: SignatureLife::new(LIFE),
             public_url: PUBLIC_URL.into(),
             job_backend: JobBackend::Runner,
@@ -67,7 +74,7 @@ impl TestApp {
             },
         };
         configure(&mut config);
-        let service = Service::new(config).await;
+        let service = Service::new(config, secrets()).await;
         let http = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
@@ -79,7 +86,7 @@ impl TestApp {
 
     /// The same bucket under a new process.
     pub(crate) async fn restarted(&self) -> Self {
-        let service = Service::new(self.service.config.clone()).await;
+        let service = Service::new(self.service.config.clone(), secrets()).await;
         let router = clipset_api::router(service.clone());
         Self { router, service, http: self.http.clone(), folder: self.folder.clone() }
     }

@@ -42,6 +42,10 @@ async fn a_video_has_the_fields_of_the_contract() {
     let created_at = shown.as_object_mut().unwrap().remove("created_at").unwrap();
     let created_at = created_at.as_str().unwrap().to_owned();
     assert!(created_at.ends_with('Z') && created_at.parse::<Timestamp>().is_ok(), "{created_at}");
+    let token = shown.as_object_mut().unwrap().remove("playback_token").unwrap();
+    let token = token.as_str().unwrap();
+    app.get(&format!("{}/poster?token={token}", path(&video))).await.expect(307);
+    app.get("/api/videos").bearer(token).await.expect(401);
     let expected = json!({
         "short_id": video.short_id, "title": "The lake", "description": "", "owner": "ada", "visibility": "circle",
         "duration_seconds": 12.5, "size_bytes": 1000, "width": 1920, "height": 1080, "format": "hls",

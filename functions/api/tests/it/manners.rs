@@ -47,7 +47,10 @@ async fn answers_are_for_whoever_asked() {
     let app = TestApp::start().await;
     app.add_user("ada", Role::User).await;
     let list = app.get("/api/videos").bearer(&app.ada()).await.expect(200);
-    assert_eq!(list.header("cache-control"), Some("private, no-cache"));
+    // It holds playback tokens.
+    assert_eq!(list.header("cache-control"), Some("no-store"));
+    let me = app.get("/api/auth/me").bearer(&app.ada()).await.expect(200);
+    assert_eq!(me.header("cache-control"), Some("private, no-cache"));
     assert_eq!(app.log_in("ada").await.header("cache-control"), Some("no-store"));
     assert_eq!(app.get("/api/videos").await.header("cache-control"), Some("no-store"));
 }
@@ -58,7 +61,7 @@ async fn it_is_healthy_while_the_bucket_answers() {
     assert_eq!(app.get("/healthz").await.expect(200).json(), json!({"status": "ok"}));
     let mut config = app.service.config.clone();
     config.bucket.endpoint = Some("http://127.0.0.1:9".into());
-    let service = clipset_service::Service::new(config).await;
+    let service = clipset_service::Service::new(config, crate::app::secrets()).await;
     let cut_off = TestApp { router: clipset_api::router(service.clone()), service, ..app };
     let answer = cut_off.get("/healthz").await.expect(503);
     assert!(answer.header("retry-after").is_some());

@@ -19,7 +19,7 @@ fn signed(app: &TestApp, url: &str) -> (String, u64) {
     let (path, query) = url.split_once('?').unwrap();
     let (md5, expires) = query.strip_prefix("md5=").unwrap().split_once("&expires=").unwrap();
     let expires = expires.parse().unwrap();
-    assert_eq!(app.service.config.signing_secret.sign(path, expires), md5);
+    assert_eq!(app.service.signing_secret().sign(path, expires), md5);
     (path.to_owned(), expires)
 }
 

@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 
-use clipset_core::settings::{RateControl, Settings};
+use clipset_core::{
+    ladder::max_rate,
+    settings::{RateControl, Settings},
+};
 
 use super::{Encoder, List};
 use crate::{
@@ -23,18 +26,6 @@ pub fn nvenc_trial(settings: &Settings) -> Vec<OsString> {
     list.nvenc(settings, 1.0, 0);
     list.add(["-f", "null", "-"]);
     list.0
-}
-
-/// The most bits a second that x264 may spend, where the clip is hard: constant quality alone
-/// would make segments that no network carries.
-pub(super) fn x264_max_rate(settings: &Settings, rung: &Rung, frame_rate: f64) -> u64 {
-    /// 1080p30 at CRF 18.
-    const BASE: f64 = 10e6;
-    let pixels = f64::from(rung.width) * f64::from(rung.height) / (1920.0 * 1080.0);
-    // Six steps of CRF are about a factor of two; bit rate grows slower than pixels and rate do.
-    let quality = 2f64.powf((18.0 - f64::from(settings.cpu_crf)) / 6.0).clamp(0.4, 2.0);
-    let rate = BASE * pixels.powf(0.8) * (frame_rate / 30.0).max(1.0).sqrt() * quality;
-    (rate / 1000.0).round().max(300.0) as u64 * 1000
 }
 
 /// The cuts as `-force_key_frames` takes them.
@@ -61,7 +52,7 @@ impl List {
     /// The `number`-th picture stream of the output, encoded for `rung`.
     pub(super) fn picture(&mut self, plan: &Plan, settings: &Settings, encoder: Encoder, rung: &Rung, number: usize) {
         match encoder {
-            Encoder::X264 => self.x264(settings, x264_max_rate(settings, rung, plan.frame_rate), number),
+            Encoder::X264 => self.x264(settings, max_rate(settings, rung, plan.frame_rate), number),
             Encoder::Nvenc => {
                 let best = plan.rungs.first().unwrap_or(rung);
                 let pixels = |rung: &Rung| f64::from(rung.width) * f64::from(rung.height);

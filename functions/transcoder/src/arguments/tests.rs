@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
+use clipset_core::ladder::max_rate;
+
 use super::{
-    encoders::{LONGEST_ARGUMENT, key_frames, x264_max_rate},
+    encoders::{LONGEST_ARGUMENT, key_frames},
     *,
 };
 use crate::{cuts::Pictures, plan::plan, probe::Probe};
@@ -156,9 +158,9 @@ fn cuts_of_half_a_day_fit_into_an_argument_and_of_more_become_the_sources_own() 
 fn x264_spends_less_on_small_pictures_and_more_on_fast_ones() {
     let settings = Settings::default();
     let rung = |width, height| Rung { name: "x".parse().expect("a name"), width, height };
-    assert_eq!(x264_max_rate(&settings, &rung(1920, 1080), 30.0), 10_000_000);
-    assert!(x264_max_rate(&settings, &rung(640, 360), 30.0) < 2_000_000);
-    assert!(x264_max_rate(&settings, &rung(1920, 1080), 60.0) > 14_000_000);
+    assert_eq!(max_rate(&settings, &rung(1920, 1080), 30.0), 10_000_000);
+    assert!(max_rate(&settings, &rung(640, 360), 30.0) < 2_000_000);
+    assert!(max_rate(&settings, &rung(1920, 1080), 60.0) > 14_000_000);
 }
 
 #[test]

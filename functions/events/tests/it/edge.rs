@@ -1,0 +1,57 @@
+//! Deleted videos: tombstones at CloudFront, and an invalidation.
+
+use clipset_core::{Timestamp, id::EncodeId};
+use clipset_events::Edge;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_deletion_reaches_the_edge_and_other_changes_do_not() {
+    let world = World::batch().await;
+    let (video, job) = world.uploaded().await;
+    world.deliver("s3-eventbridge-video", &job, "", 1).await;
+    assert!(world.services.with(|known| known.asked.is_empty()), "it is not deleted");
+    let deleted = world.service.videos.update(&video.short_id, |video| {
+        video.delete(Timestamp::now());
+        Ok::<_, ()>(())
+    });
+    deleted.await.unwrap();
+    world.services.with(|known| known.store_is_contended = true);
+    for _ in 0..2 {
+        world.deliver("s3-eventbridge-video", &job, "", 1).await;
+    }
+    let id = video.upload.original.unwrap();
+    let until: i64 = world.services.with(|known| known.store[&format!("deleted/{id}")].parse().unwrap());
+    assert!(until >= Timestamp::now().as_second() + 43_200);
+    let invalidated = world.services.asked("POST /2020-05-31/distribution/E2EXAMPLE/invalidation");
+    assert!(invalidated[0].body.contains(&format!("<Path>/hls/{id}/*</Path>")), "{}", invalidated[0].body);
+    assert!(!invalidated[0].body.contains("originals"));
+    assert_eq!(invalidated[0].body, invalidated[1].body, "the same reference is the same invalidation");
+}
+
+#[tokio::test]
+async fn the_sweep_removes_tombstones_that_no_signature_leads_to_and_leaves_other_keys() {
+    let world = World::batch().await;
+    let (old, young) = (EncodeId::random(), EncodeId::random());
+    let now = Timestamp::now().as_second();
+    world.services.with(|known| {
+        known.store.insert(format!("deleted/{old}"), (now - 1).to_string());
+        known.store.insert(format!("deleted/{young}"), (now + 60).to_string());
+        known.store.insert("secret".into(), "1".into());
+    });
+    world.sweep().await;
+    let left: Vec<_> = world.services.with(|known| known.store.keys().cloned().collect());
+    assert_eq!(left, [format!("deleted/{young}"), "secret".to_owned()]);
+}
+
+#[tokio::test]
+async fn many_tombstones_go_in_several_requests() {
+    let world = World::batch().await;
+    let edge = clipset_events::aws::CloudFront::new(
+        clipset_events::aws::EdgeConfig { store: Some(crate::world::STORE.into()), distribution: None },
+        &world.services.aws,
+    );
+    let ids: Vec<_> = std::iter::repeat_with(EncodeId::random).take(120).collect();
+    edge.bury(&ids, Timestamp::now()).await.unwrap();
+    assert_eq!(world.services.with(|known| known.store.len()), 120);
+}

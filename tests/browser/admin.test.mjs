@@ -1,0 +1,171 @@
+// Administration: settings, members and their invitations, older clips.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { inspect, openBrowser, signIn, until } from './harness.mjs'
+import { makeClip } from './media.mjs'
+import { startStack } from './stack.mjs'
+
+let stack
+before(async () => (stack = await startStack()))
+after(() => stack?.stop())
+
+const HLS = 'HLS - Segmented Streaming (Recommended)'
+
+async function save(page) {
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText('The settings are saved.').waitFor()
+  await page.getByRole('button', { name: 'Dismiss' }).last().click()
+}
+
+test('new uploads are progressive as soon as an administrator says so, and HLS again afterwards', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin' })
+  await page.getByRole('group', { name: 'Video Delivery Format' }).waitFor()
+  const first = await page.getByRole('group').first().getByRole('heading').textContent()
+  assert.equal(first, 'Video Delivery Format')
+  await inspect(page, 'admin-settings')
+  await page.getByRole('radio', { name: /^Progressive/ }).check()
+  await save(page)
+  const clip = await makeClip(join(stack.folder, 'p.mp4'), { seconds: 2 })
+  const one = await stack.ready(await stack.upload(clip, 'Progressive'))
+  assert.equal(one.format, 'progressive')
+  await page.getByRole('radio', { name: HLS }).check()
+  await save(page)
+  const other = await makeClip(join(stack.folder, 'h.mp4'), { seconds: 2, hue: 120 })
+  const two = await stack.ready(await stack.upload(other, 'HLS'))
+  assert.equal(two.format, 'hls')
+  await browser.close()
+})
+
+test('a preset fills the fields, a field changed by hand makes it custom, and a refused one is told', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin' })
+  const crf = page.getByLabel('x264 quality (CRF)')
+  await page.getByRole('radio', { name: /^Quality/ }).check()
+  assert.equal(await crf.inputValue(), '16')
+  assert.equal(await page.getByLabel('Largest picture').inputValue(), '4k')
+  await crf.fill('20')
+  assert.ok(await page.getByRole('radio', { name: /^Custom/ }).isChecked())
+  await page.getByLabel('Audio bit rate').fill('500000M')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText('a bit rate is a whole number with k or M, from 8k to 400M').waitFor()
+  await inspect(page, 'admin-refused')
+  await page.getByLabel('Audio bit rate').fill('96k')
+  await save(page)
+  const settings = await stack.api('/api/config')
+  assert.deepEqual(
+    [settings.transcode_preset_mode, settings.cpu_crf, settings.max_resolution, settings.audio_bitrate],
+    ['custom', 20, '4k', '96k'],
+  )
+  const gpu = await stack.api('/api/config/encoders')
+  assert.equal(await page.getByRole('switch', { name: 'Encode with the GPU' }).isEnabled(), gpu.gpu_available)
+  await browser.close()
+})
+
+test('a stale page is told so, and overwrites nothing', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin' })
+  await page.getByRole('radio', { name: /^One/ }).check()
+  await stack.api('/api/config', { method: 'PATCH', body: { keep_originals: false } })
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText(/admin changed the settings .*Yours were not saved/s).waitFor()
+  await inspect(page, 'admin-stale')
+  assert.equal((await stack.api('/api/config')).renditions, 'ladder')
+  await page.getByRole('button', { name: 'Show the newest settings' }).click()
+  assert.equal(await page.getByRole('switch', { name: 'Keep the originals' }).isChecked(), false)
+  await page.getByRole('radio', { name: /^One/ }).check()
+  await save(page)
+  const settings = await stack.api('/api/config')
+  assert.deepEqual([settings.renditions, settings.keep_originals], ['single', false])
+  await browser.close()
+})
+
+test('a guest joins by invitation, changes the password, is disabled and comes back by a link', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin/members' })
+  await page.getByRole('button', { name: 'Invite somebody' }).click()
+  await page.getByLabel('For whom').fill('Ada')
+  await inspect(page, 'admin-invite')
+  await page.getByRole('button', { name: 'Make a link' }).click()
+  const invitation = await page.getByLabel('Link').inputValue()
+  assert.ok(invitation.startsWith(`${stack.url}/register#`))
+  await page.getByRole('button', { name: 'Close' }).click()
+
+  const guest = await openBrowser()
+  const theirs = guest.page
+  await theirs.goto(invitation)
+  await inspect(theirs, 'register')
+  await theirs.getByLabel('Username').fill('admin')
+  await theirs.getByLabel('Password').fill('ada has a long one')
+  await theirs.getByRole('button', { name: 'Join' }).click()
+  await theirs.getByText('This username is taken').waitFor()
+  await theirs.getByLabel('Username').fill('ada')
+  await theirs.getByRole('button', { name: 'Join' }).click()
+  await theirs.getByRole('heading', { name: 'Clips' }).waitFor()
+  assert.equal(await theirs.getByRole('link', { name: 'Administration' }).count(), 0)
+  await theirs.goto(`${stack.url}/admin`)
+  await theirs.getByRole('heading', { name: 'For administrators' }).waitFor()
+
+  await theirs.getByRole('link', { name: 'Your account: ada' }).click()
+  await theirs.getByLabel('Present password').fill('ada has a long one')
+  await theirs.getByLabel('New password').fill('another long one')
+  await inspect(theirs, 'account')
+  await theirs.getByRole('button', { name: 'Change the password' }).click()
+  await theirs.getByText('Your password is changed').waitFor()
+
+  await page.reload()
+  await page.getByRole('button', { name: 'Disable ada' }).click()
+  await page.getByRole('button', { name: 'Enable ada' }).waitFor()
+  await inspect(page, 'admin-members')
+  await theirs.reload()
+  await theirs.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await page.getByRole('button', { name: 'Enable ada' }).click()
+  await page.getByRole('button', { name: 'New password for ada' }).click()
+  const reset = await page.getByLabel('Link').inputValue()
+  await theirs.goto(reset)
+  await theirs.getByLabel('Password').fill('the third long one')
+  await theirs.getByRole('button', { name: 'Set the password' }).click()
+  await theirs.getByRole('link', { name: 'Your account: ada' }).click()
+  await theirs.getByRole('button', { name: 'Sign out' }).click()
+  await theirs.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await signIn(theirs, stack, { username: 'ada', password: 'the third long one' })
+
+  // The role counts as soon as the next token is asked for.
+  await page.getByRole('button', { name: 'Close' }).click()
+  await page.getByLabel('Role of ada').selectOption('admin')
+  await until('the role', async () => (await stack.api('/api/users')).users.some((user) => user.username === 'ada' && user.role === 'admin'))
+  await guest.close()
+  await browser.close()
+})
+
+test('the page of older clips tells how the migration stands', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin/migration' })
+  await page.getByRole('heading', { name: 'Make older clips HLS' }).waitFor()
+  await page.getByRole('button', { name: 'Start' }).waitFor()
+  await inspect(page, 'admin-migration')
+  await browser.close()
+})
+
+test('the appearance is chosen, and kept', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  const light = await background()
+  await page.getByRole('button', { name: 'Appearance: as the system' }).click()
+  await page.getByRole('button', { name: 'Appearance: light' }).click()
+  await page.getByRole('button', { name: 'Appearance: dark' }).waitFor()
+  const dark = await background()
+  assert.notEqual(dark, light)
+  await page.reload()
+  await page.getByRole('button', { name: 'Appearance: dark' }).waitFor()
+  assert.equal(await background(), dark)
+  await browser.close()
+})

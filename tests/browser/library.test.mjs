@@ -1,0 +1,113 @@
+// The library: newest first, endless, searched, and what it says while it is empty.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { inspect, openBrowser, signIn, until } from './harness.mjs'
+import { makeClip } from './media.mjs'
+import { startStack } from './stack.mjs'
+
+/** More than one page of 24, most of them only begun. */
+const BEGUN = 30
+
+let stack
+let clip
+before(async () => {
+  stack = await startStack()
+  clip = await makeClip(join(stack.folder, 'clip.mp4'), { seconds: 8 })
+})
+after(() => stack?.stop())
+
+const titles = (page) => page.getByRole('list', { name: 'Clips' }).locator('h2').allTextContents()
+
+test('an empty library tells how to begin', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  await page.getByRole('heading', { name: 'Nothing here yet' }).waitFor()
+  await inspect(page, 'library-empty')
+  await page.getByRole('link', { name: 'Upload a clip' }).click()
+  await page.getByRole('heading', { name: 'Upload' }).waitFor()
+  await browser.close()
+})
+
+test('a clip that arrives turns ready on the open page, with poster, duration and a preview', async () => {
+  const shortId = await stack.upload(clip, 'The lake')
+  const browser = await openBrowser()
+  const { page } = browser
+  const addresses = []
+  page.on('request', (request) => addresses.push(request.url()))
+  await signIn(page, stack)
+  await page.getByRole('link', { name: 'The lake' }).first().waitFor()
+  await page.getByText('0:08', { exact: true }).waitFor({ timeout: 60_000 })
+  await stack.ready(shortId)
+  const poster = page.locator('article img')
+  await until('the poster', () => poster.evaluate((image) => image.naturalWidth > 0).catch(() => false))
+  await until('the storyboard', async () => (await stack.api(`/api/videos/${shortId}`)).has_storyboard)
+  await page.locator('article .picture').hover()
+  await page.locator('.preview .frame').waitFor()
+  await page.mouse.move(0, 0)
+  await page.locator('.preview').waitFor({ state: 'detached' })
+  const access = await page.evaluate(async () => {
+    const answer = await fetch('/api/auth/refresh', { method: 'POST' })
+    return (await answer.json()).access_token.split('.')[1]
+  })
+  const claims = JSON.parse(Buffer.from(access, 'base64url').toString())
+  assert.equal(claims.sub, 'admin')
+  for (const address of addresses.filter((address) => address.includes('token='))) {
+    const token = JSON.parse(Buffer.from(new URL(address).searchParams.get('token').split('.')[1], 'base64url').toString())
+    assert.equal(token.aud, 'playback', 'only media tokens stand in addresses')
+  }
+  await browser.close()
+})
+
+test('the list is endless, newest first, and can be searched', async () => {
+  for (let n = 1; n <= BEGUN; n++) {
+    const body = { filename: 'x.mp4', type: 'video/mp4', metadata: { title: `Clip ${n}`, size: 1000 } }
+    await stack.api('/api/s3/multipart', { method: 'POST', body })
+  }
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  await page.getByRole('heading', { name: `Clip ${BEGUN}`, exact: true }).waitFor()
+  assert.equal((await titles(page))[0], `Clip ${BEGUN}`)
+  await until('the last clip', async () => {
+    await page.mouse.wheel(0, 4000)
+    return (await titles(page)).length === BEGUN + 1
+  })
+  assert.equal((await titles(page)).at(-1), 'The lake')
+  assert.equal(new Set(await titles(page)).size, BEGUN + 1)
+
+  await page.getByRole('searchbox').fill('clip 1')
+  await page.waitForURL(/q=clip/)
+  await until('the hits', async () => (await titles(page)).every((title) => title.includes('1')))
+  await page.getByRole('searchbox').fill('the lake')
+  await until('the one hit', async () => (await titles(page)).join() === 'The lake')
+  await inspect(page, 'library-search')
+  await page.getByRole('button', { name: 'Only clips of admin' }).click()
+  await page.getByRole('heading', { name: 'Clips of admin' }).waitFor()
+  await page.getByRole('searchbox').fill('no such clip')
+  await page.getByRole('heading', { name: 'No clip fits' }).waitFor()
+  await page.getByRole('button', { name: 'Show all clips' }).click()
+  await page.getByRole('heading', { name: `Clip ${BEGUN}`, exact: true }).waitFor()
+  await browser.close()
+})
+
+test('the library is used by keyboard alone', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  await page.goto(`${stack.url}/?q=lake`)
+  await page.locator('article').first().waitFor()
+  await page.evaluate(() => document.activeElement?.blur())
+  const seen = []
+  for (let presses = 0; presses < 20 && !seen.includes('The lake'); presses++) {
+    await page.keyboard.press('Tab')
+    seen.push(await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim()))
+  }
+  assert.equal(seen[0], 'Skip to the page')
+  assert.equal(seen.at(-1), 'The lake')
+  await page.locator('.preview .frame').waitFor()
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/\/v\//)
+  await browser.close()
+})

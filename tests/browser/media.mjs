@@ -1,0 +1,29 @@
+// Clips made on the fly.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+const ffmpeg = (...args) => run('ffmpeg', ['-v', 'error', '-y', ...args])
+
+/** A small clip of moving test bars with a tone: H.264 and AAC, ready in moments. */
+export async function makeClip(file, { seconds = 4, size = '640x360', rate = 25, hue = 0 } = {}) {
+  await ffmpeg(
+    ...['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}:duration=${seconds},hue=h=${hue}`],
+    ...['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', String(rate * 2), '-c:a', 'aac', '-shortest', file],
+  )
+  return file
+}
+
+/** A clip of at least `bytes`, of noise, in seconds of work: for uploads that take a while. */
+export async function makeLargeClip(file, bytes) {
+  const seconds = 20
+  const rate = Math.ceil(((bytes * 8) / seconds / 1000) * 1.1)
+  await ffmpeg(
+    ...['-f', 'lavfi', '-i', `nullsrc=size=320x180:rate=25:duration=${seconds},geq=random(1)*255:128:128`],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '50'],
+    ...['-b:v', `${rate}k`, '-minrate', `${rate}k`, '-maxrate', `${rate}k`, '-bufsize', `${rate}k`, '-x264-params', 'nal-hrd=cbr', file],
+  )
+  return file
+}

@@ -1,0 +1,146 @@
+// Uploading in the page: choosing, sending, going on.
+import assert from 'node:assert/strict'
+import { copyFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { inspect, openBrowser, screenshot, signIn, until } from './harness.mjs'
+import { makeClip, makeLargeClip } from './media.mjs'
+import { startStack } from './stack.mjs'
+
+const PART = 5 << 20
+
+let stack
+let small
+let large
+before(async () => {
+  stack = await startStack()
+  small = await makeClip(join(stack.folder, 'lake_trip.mp4'))
+  large = await makeLargeClip(join(stack.folder, 'long.mp4'), 8 * PART)
+})
+after(() => stack?.stop())
+
+const choose = (page, ...files) => page.locator('input[type=file]').setInputFiles(files)
+
+/** The part that a request puts, or null. */
+function partOf(request) {
+  const url = new URL(request.url())
+  return request.method() === 'PUT' ? Number(url.searchParams.get('partNumber')) : null
+}
+
+/** Numbers of the parts that a page puts, as they begin. */
+function countParts(page) {
+  const begun = []
+  page.on('request', (request) => {
+    const part = partOf(request)
+    if (part) begun.push(part)
+  })
+  return begun
+}
+
+test('files chosen in the page turn ready under their titles', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/upload' })
+  await inspect(page, 'upload-empty')
+  const second = await makeClip(join(stack.folder, 'hills.mp4'), { seconds: 2, hue: 90 })
+  await choose(page, small, second)
+  await page.getByLabel('Titles of all').fill('Holiday {n}: {name}')
+  await page.getByLabel('Title of hills.mp4').fill('The hills')
+  await inspect(page, 'upload-chosen')
+  await page.getByRole('button', { name: 'Upload 2 clips' }).click()
+  await page.getByText('Ready to watch').nth(1).waitFor({ timeout: 120_000 })
+  await inspect(page, 'upload-done')
+  const { videos } = await stack.api('/api/videos')
+  assert.deepEqual(videos.map(({ title }) => title).sort(), ['Holiday 1: lake trip', 'The hills'])
+  const link = page.getByRole('link', { name: 'The hills' })
+  assert.match(await link.getAttribute('href'), /^\/v\/[0-9A-Za-z]{10}$/)
+  await link.click()
+  await page.waitForURL(/\/v\//)
+  await browser.close()
+})
+
+test('a closed tab is no loss: the same file goes on, and what has arrived is not sent again', async () => {
+  const browser = await openBrowser()
+  const first = browser.page
+  await signIn(first, stack, { path: '/upload' })
+  // The connection gets stuck after four parts.
+  const arrived = new Set()
+  let begun = 0
+  await first.route(/partNumber=/, async (route) => {
+    if (route.request().method() === 'PUT' && ++begun > 4) return
+    await route.continue()
+  })
+  first.on('requestfinished', (request) => {
+    const part = partOf(request)
+    if (part) arrived.add(part)
+  })
+  await choose(first, large)
+  await first.getByRole('button', { name: 'Upload this clip' }).click()
+  await until('four parts', () => arrived.size === 4)
+  await screenshot(first, 'upload-half')
+  await first.close({ runBeforeUnload: false })
+
+  const second = await browser.context.newPage()
+  const sent = countParts(second)
+  await second.goto(`${stack.url}/upload`)
+  await choose(second, large)
+  await second.getByText('Ready to watch').waitFor({ timeout: 120_000 })
+  const count = Math.ceil(statSync(large).size / PART)
+  const missing = Array.from({ length: count }, (_, i) => i + 1).filter((part) => !arrived.has(part))
+  assert.deepEqual(sent.sort((a, b) => a - b), missing)
+  await browser.close()
+})
+
+test('an upload waits while it is paused, and goes on when the connection is back', async () => {
+  const browser = await openBrowser()
+  const { page, context } = browser
+  await signIn(page, stack, { path: '/upload' })
+  // Two parts pass; the others wait for `open`.
+  let open
+  const opened = new Promise((resolve) => (open = resolve))
+  let begun = 0
+  await page.route(/partNumber=/, async (route) => {
+    if (route.request().method() === 'PUT' && ++begun > 2) await opened
+    await route.continue().catch(() => undefined)
+  })
+  const copy = join(stack.folder, 'again.mp4')
+  copyFileSync(large, copy)
+  await choose(page, copy)
+  await page.getByRole('button', { name: 'Upload this clip' }).click()
+  await until('some parts', () => begun > 2)
+  await page.getByRole('button', { name: 'Pause again' }).click()
+  await page.getByText(/Paused at/).waitFor()
+  const before = begun
+  open()
+  await page.getByRole('button', { name: 'Go on with again' }).click()
+  await until('another part', () => begun > before)
+  await context.setOffline(true)
+  await page.getByText(/You are offline/).waitFor()
+  await screenshot(page, 'upload-offline')
+  await context.setOffline(false)
+  await page.getByText('Ready to watch').waitFor({ timeout: 120_000 })
+  await browser.close()
+})
+
+test('a file over the limit or the quota is refused in the words of the API, before its first byte', async () => {
+  const size = statSync(large).size
+  await stack.api('/api/config', { method: 'PATCH', body: { max_file_size_bytes: size - 1 } })
+  const browser = await openBrowser()
+  const { page } = browser
+  const sent = countParts(page)
+  await signIn(page, stack, { path: '/upload' })
+  const copy = join(stack.folder, 'refused.mp4')
+  copyFileSync(large, copy)
+  await choose(page, copy)
+  await page.getByRole('button', { name: 'Upload this clip' }).click()
+  await page.getByRole('alert').getByText(/are allowed: choose a smaller one/).waitFor()
+  await inspect(page, 'upload-refused')
+  await stack.api('/api/config', {
+    method: 'PATCH',
+    body: { max_file_size_bytes: size, weekly_upload_limit_bytes: size + 1000 },
+  })
+  await page.getByRole('button', { name: 'Try refused again' }).click()
+  await page.getByRole('alert').getByText(/in the last seven days/).waitFor()
+  assert.deepEqual(sent, [])
+  await browser.close()
+})

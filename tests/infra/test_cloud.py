@@ -1,0 +1,160 @@
+"""The whole system on the emulator: apply, one clip's way through the emulated CloudFront, plan, destroy.
+
+Its steps build on each other, so they are one test: an apply takes more than a minute.
+"""
+import http.client
+import re
+import subprocess
+import urllib.parse
+
+import pytest
+from world import BINARIES, Viewer, World, until
+
+PART = 5 << 20
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    yield world
+    world.end()
+
+
+def test_one_clip_in_the_cloud(world):
+    world.prepare()
+    world.terraform("apply", "-auto-approve", "-input=false", "-parallelism=30")
+    out = world.outputs()
+    viewer = Viewer(world, out["address"].removeprefix("https://"))
+
+    # Nothing is open, and nothing signs, before there are secrets.
+    assert viewer.get("/hls/a/b.ts?md5=AAAAAAAAAAAAAAAAAAAAAA&expires=9999999999").status == 503
+    world.secrets("make")
+    sign_in(world, out, viewer)
+    assert viewer.get("/").status == 200
+
+    # The API's own address answers nobody.
+    short = upload(world, viewer)
+    finished(viewer, short)
+    segment = watch(viewer, short)
+    refusals(viewer, segment)
+    rotation(world, viewer, short, segment)
+
+    # A second plan shows no difference (2 would be one).
+    world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
+    world.terraform("destroy", "-auto-approve", "-input=false", "-parallelism=30")
+    assert world.terraform("state", "list").strip() == ""
+
+
+def sign_in(world, out, viewer):
+    env = world.env | {"BUCKET": out["bucket"], "AWS_ENDPOINT_URL_S3": world.url, "SECRET_KEY": "x" * 32}
+    subprocess.run([BINARIES / "clipset", "user", "add", "ada", "--role", "admin"], env=env, input=b"a long password\n", check=True, capture_output=True)
+    answer = viewer.ask("POST", "/api/auth/login", {"username": "ada", "password": "a long password"})
+    assert answer.status == 200, answer.body
+    viewer.token = answer.json()["access_token"]
+    assert viewer.get("/api/videos").status == 200
+    assert Viewer(world, viewer.host).get("/api/videos").status == 401
+
+
+def upload(world, viewer):
+    """By presigned parts, from the client straight to the bucket."""
+    clip = world.folder / "clip.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=12", "-f", "lavfi", "-i", "sine=duration=12"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "6M", "-minrate", "6M", "-maxrate", "6M",
+                    "-bufsize", "6M", "-x264-params", "nal-hrd=cbr", "-g", "50", "-c:a", "aac", "-shortest", str(clip)], check=True)
+    content = clip.read_bytes()
+    made = viewer.ask("POST", "/api/s3/multipart", {"filename": "clip.mp4", "type": "video/mp4", "metadata": {"title": "Cloud", "size": str(len(content))}})
+    assert made.status == 200, made.body
+    made, parts = made.json(), []
+    assert len(content) > PART
+    for number, start in enumerate(range(0, len(content), PART), 1):
+        query = urllib.parse.urlencode({"key": made["key"]})
+        signed = viewer.get(f"/api/s3/multipart/{urllib.parse.quote(made['uploadId'], safe='')}/{number}?{query}").json()["url"]
+        address = urllib.parse.urlsplit(signed)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        connection.request("PUT", f"{address.path}?{address.query}", body=content[start:start + PART])
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        parts.append({"PartNumber": number, "ETag": answer.headers["ETag"]})
+        connection.close()
+    query = urllib.parse.urlencode({"key": made["key"]})
+    done = viewer.ask("POST", f"/api/s3/multipart/{urllib.parse.quote(made['uploadId'], safe='')}/complete?{query}", {"parts": parts})
+    assert done.status == 200, done.body
+    return done.json()["short_id"]
+
+
+def finished(viewer, short):
+    """The notification wakes the events function, which gives the job to Batch, which runs it."""
+    def status():
+        video = viewer.get(f"/api/videos/{short}").json()
+        assert video["processing_status"] != "failed", video
+        return video["processing_status"] == "completed"
+    until("the job to be done", status, 120)
+
+
+def segment_of(viewer, short):
+    info = viewer.get(f"/api/videos/{short}/stream-info").json()
+    assert (info["format"], info["ready"]) == ("hls", True)
+    manifest = viewer.get(info["manifest_url"])
+    assert manifest.status == 200 and manifest.headers["Content-Type"] == "application/vnd.apple.mpegurl"
+    text = manifest.body.decode()
+    if "#EXT-X-STREAM-INF" in text:
+        text = viewer.get(next(line for line in text.splitlines() if line.startswith("/api/"))).body.decode()
+    return next(line for line in text.splitlines() if line.startswith("/hls/"))
+
+
+def watch(viewer, short):
+    segment = segment_of(viewer, short)
+    whole = viewer.get(segment)
+    assert (whole.status, whole.body[0]) == (200, 0x47)
+    assert whole.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    part = viewer.get(segment, Range="bytes=0-187")
+    assert (part.status, part.body) == (206, whole.body[:188])
+    for answer in (whole, part):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    return segment
+
+
+def refusals(viewer, segment):
+    path, query = segment.split("?")
+    md5, expires = re.fullmatch(r"md5=(.{22})&expires=(\d+)", query).groups()
+    for target, status in [
+        (path, 403),
+        (f"{path}?expires={expires}&md5={md5}", 403),
+        (f"{path}?md5={'A' * 22}&expires={expires}", 403),
+        (f"{path}?{query}&x=1", 403),
+        (segment.replace("/hls/", "/HLS/"), 403),
+        (segment.replace("/hls/", "/%68ls/"), 403),
+    ]:
+        refused(viewer.get(target), status)
+    assert viewer.ask("OPTIONS", segment).status == 204
+    assert viewer.ask("POST", segment).status == 405
+
+
+def refused(answer, status):
+    assert answer.status == status, answer.body
+    assert answer.headers["Access-Control-Allow-Origin"] == "*" and answer.headers["Cache-Control"] == "no-store"
+
+
+def signed(world_secret, path, expires):
+    import base64
+    import hashlib
+    digest = hashlib.md5(f"{expires}{path}{world_secret}".encode()).digest()
+    return f"{path}?md5={base64.urlsafe_b64encode(digest).decode().rstrip('=')}&expires={expires}"
+
+
+def rotation(world, viewer, short, old):
+    import boto3
+    ssm = boto3.client("ssm", region_name="us-east-1", endpoint_url=world.url, aws_access_key_id="test", aws_secret_access_key="test")
+    def secret():
+        return ssm.get_parameter(Name="/clipset/hls-signing-secret", WithDecryption=True)["Parameter"]["Value"]
+    path = old.split("?")[0]
+    before = secret()
+    refused(viewer.get(signed(before, path, 1000000000)), 410)
+    refused(viewer.get(signed(before, path.replace("segment", "none"), 9999999999)), 404)
+    world.secrets("rotate", "hls-signing-secret")
+    new = signed(secret(), path, 9999999999)
+    assert secret() != before
+    assert (viewer.get(old).status, viewer.get(new).status) == (200, 200)
+    world.secrets("drop", "hls-signing-secret")
+    refused(viewer.get(old), 403)
+    assert viewer.get(new).status == 200

@@ -1,0 +1,22 @@
+/** The elements of media-chrome that the player is made of, and no others. */
+import 'media-chrome/dist/media-controller.js'
+import 'media-chrome/dist/media-control-bar.js'
+import 'media-chrome/dist/media-fullscreen-button.js'
+import 'media-chrome/dist/media-loading-indicator.js'
+import 'media-chrome/dist/media-mute-button.js'
+import 'media-chrome/dist/media-pip-button.js'
+import 'media-chrome/dist/media-play-button.js'
+import 'media-chrome/dist/media-preview-thumbnail.js'
+import 'media-chrome/dist/media-preview-time-display.js'
+import 'media-chrome/dist/media-time-display.js'
+import 'media-chrome/dist/media-time-range.js'
+import 'media-chrome/dist/media-volume-range.js'
+import 'media-chrome/dist/menu/media-playback-rate-menu.js'
+import 'media-chrome/dist/menu/media-playback-rate-menu-button.js'
+import 'media-chrome/dist/menu/media-rendition-menu.js'
+import 'media-chrome/dist/menu/media-rendition-menu-button.js'
+
+export type { MediaController } from 'media-chrome/dist/media-controller.js'
+
+/** What media-chrome understands as keys; the rest is the page's. */
+export const KEYS = new Set([' ', 'k', 'm', 'f', 'j', 'l', 'p', '<', '>', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])

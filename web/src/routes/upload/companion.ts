@@ -1,0 +1,104 @@
+/** The endpoints below `/api/s3`, and patience with a connection that comes and goes. */
+import { json, post } from '../../api/client.ts'
+import { Problem, UNREACHABLE } from '../../api/problem.ts'
+
+/** An upload as its creation answered. */
+export interface Begun {
+  uploadId: string
+  key: string
+  short_id: string
+}
+
+/** As S3 names them. */
+export interface Part {
+  PartNumber: number
+  Size: number
+  ETag: string
+}
+
+/** Seconds; grows from one to the other. */
+const [SHORTEST, LONGEST] = [1, 30]
+/** So long a server may be away before a person is asked, ms. */
+const PATIENCE = 5 * 60_000
+
+const isPassing = (error: unknown): error is Problem =>
+  error instanceof Problem && (error.status === UNREACHABLE || error.status === 429 || error.status >= 500)
+
+/** Ends after `seconds`, when the connection comes back, or when `signal` is aborted. */
+function pause(seconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      window.removeEventListener('online', done)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, seconds * 1000)
+    window.addEventListener('online', done)
+    signal?.addEventListener('abort', done)
+  })
+}
+
+/** Tries again while nothing answers; offline for as long as it takes. */
+export async function patiently<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  let seconds = SHORTEST
+  let deadline = Date.now() + PATIENCE
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (signal?.aborted || !isPassing(error) || Date.now() > deadline) throw error
+      if (!navigator.onLine) deadline = Date.now() + PATIENCE
+      await pause(error.retryAfter ?? seconds, signal)
+      signal?.throwIfAborted()
+      seconds = Math.min(seconds * 2, LONGEST)
+    }
+  }
+}
+
+const at = ({ uploadId }: { uploadId: string }, end = '') => `/api/s3/multipart/${encodeURIComponent(uploadId)}${end}`
+const keyOf = ({ key }: { key: string }) => `?key=${encodeURIComponent(key)}`
+
+/** Begins an upload. Size and quota are checked here, before the first byte. */
+export const begin = (file: File, title: string): Promise<Begun> =>
+  post('/api/s3/multipart', { filename: file.name, type: file.type, metadata: { title, size: file.size } })
+
+/** The parts that have arrived. */
+export const parts = (upload: { uploadId: string; key: string }, signal?: AbortSignal): Promise<Part[]> =>
+  patiently(() => json(at(upload) + keyOf(upload), { signal }), signal)
+
+/** Where to put one part. */
+export const sign = (
+  upload: { uploadId: string; key: string },
+  number: number,
+  signal?: AbortSignal,
+): Promise<{ url: string; expires: number }> =>
+  patiently(() => json(at(upload, `/${number}`) + keyOf(upload), { signal }), signal)
+
+/**
+ * Asks once where parts go. The machine may have more names than the one that uploads go to, and the page's policy
+ * lets it send to no other.
+ *
+ * @throws {Problem} if that is neither this page's address nor the one that it was built for.
+ */
+export async function requireReachable(upload: { uploadId: string; key: string }): Promise<void> {
+  const { origin } = new URL((await sign(upload, 1)).url)
+  if (origin !== window.location.origin && origin !== import.meta.env.UPLOAD_ORIGIN) {
+    throw new Problem(UNREACHABLE, `Open Clipset at ${origin} to upload: this page has another address.`)
+  }
+}
+
+/** Puts the parts together; may be done twice. */
+export const complete = (
+  upload: { uploadId: string; key: string },
+  sent: { PartNumber?: number; ETag?: string }[],
+  signal?: AbortSignal,
+): Promise<{ location: string }> => {
+  const body = { parts: sent.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) }
+  return patiently(() => json(at(upload, '/complete') + keyOf(upload), { method: 'POST', body, signal }), signal)
+}
+
+/** Gives an upload up. */
+export async function abort(upload: { uploadId: string; key: string }): Promise<void> {
+  await json(at(upload) + keyOf(upload), { method: 'DELETE' })
+}

@@ -1,0 +1,16 @@
+/** Downloading the original. */
+import { request } from '../../api/client.ts'
+import { Problem } from '../../api/problem.ts'
+
+/**
+ * Goes to the signed address of the original, which is sent as a download. The API leads there only with the session's
+ * header, which a plain link cannot carry and which must not stand in an address; so the way is asked for, and not one
+ * byte of the file waited for.
+ */
+export async function downloadOriginal(shortId: string): Promise<void> {
+  const stop = new AbortController()
+  const answer = await request(`/api/videos/${shortId}/original`, { signal: stop.signal })
+  if (!answer.ok) throw await Problem.of(answer)
+  stop.abort()
+  window.location.assign(answer.url)
+}

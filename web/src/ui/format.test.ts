@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { ago, bytes, clock } from './format.ts'
+
+test('durations read like a clock', () => {
+  expect([0.4, 7, 61, 3723].map(clock)).toEqual(['0:00', '0:07', '1:01', '1:02:03'])
+})
+
+test('sizes have one decimal and a unit', () => {
+  expect([0, 1023, 1536, 10 * 2 ** 30, 150 * 2 ** 20].map(bytes)).toEqual([
+    '0 bytes',
+    '1023 bytes',
+    '1.5 KiB',
+    '10.0 GiB',
+    '150 MiB',
+  ])
+})
+
+test('times near are relative, far ones are dates', () => {
+  const now = Date.parse('2026-03-10T12:00:00Z')
+  expect(ago('2026-03-10T11:59:40Z', now)).toBe('just now')
+  expect(ago('2026-03-10T11:15:00Z', now)).toBe('45 minutes ago')
+  expect(ago('2026-03-09T12:00:00Z', now)).toBe('yesterday')
+  expect(ago('2026-01-02T12:00:00Z', now)).toBe('Jan 2, 2026')
+})

@@ -1,0 +1,29 @@
+/** Short messages at the lower edge; read aloud. */
+
+export interface Toast {
+  id: number
+  text: string
+  kind: 'plain' | 'bad'
+}
+
+/** ms. */
+const SHOWN = 6000
+
+let next = 0
+let shown = $state.raw<Toast[]>([])
+
+export const toasts = {
+  get shown() {
+    return shown
+  },
+}
+
+export function dismiss(id: number): void {
+  shown = shown.filter((toast) => toast.id !== id)
+}
+
+export function toast(text: string, kind: Toast['kind'] = 'plain'): void {
+  const id = next++
+  shown = [...shown.slice(-2), { id, text, kind }]
+  setTimeout(() => dismiss(id), SHOWN)
+}

@@ -1,0 +1,27 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vitest/config'
+import { contentSecurityPolicy } from './build/csp.ts'
+
+const uploadUrl = process.env.UPLOAD_URL
+
+export default defineConfig({
+  plugins: [svelte(), contentSecurityPolicy({ uploadUrl, hashesFile: 'style-hashes.txt' })],
+  // Tests run in Node, where Svelte's package would give its server half.
+  resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
+  define: { 'import.meta.env.UPLOAD_ORIGIN': JSON.stringify(uploadUrl ? new URL(uploadUrl).origin : '') },
+  build: {
+    target: 'es2022',
+    // Not inlined as data: addresses, which the policy forbids.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: { index: 'index.html', share: 'src/share.ts' },
+      output: {
+        // functions/api writes the page of a share and names its script.
+        entryFileNames: (chunk) => (chunk.name === 'share' ? 'share.js' : 'assets/[name]-[hash].js'),
+      },
+    },
+  },
+  server: { proxy: { '^/(api|s|embed|hls|progressive|images|clipset)/': process.env.CLIPSET_SERVER ?? 'http://127.0.0.1:8080' } },
+  test: { include: ['src/**/*.test.ts', 'build/**/*.test.ts'] },
+})

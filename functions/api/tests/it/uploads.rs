@@ -295,33 +295,6 @@ async fn sizes_are_checked_at_the_begin_and_at_the_end() {
 }
 
 #[tokio::test]
-async fn what_one_user_uploads_in_a_week_is_limited() {
-    let app = TestApp::start().await;
-    let (ada, root) = (app.ada(), app.root());
-    let week = 1 << 20;
-    app.patch("/api/config").bearer(&root).json(json!({"weekly_upload_limit_bytes": week})).await.expect(200);
-    let upload = begin(&app, &ada, json!({"size": 1000})).await;
-    let parts = [send(&app, &ada, &upload, 1, vec![0; 1000]).await];
-    complete(&app, &ada, &upload, &parts).await.expect(200);
-    let ask = |token: &str, size: usize| {
-        let body = json!({"filename": "x.mp4", "type": "video/mp4", "metadata": {"size": size}});
-        app.post("/api/s3/multipart").bearer(token).json(body)
-    };
-    ask(&ada, week - 1000).await.expect(200);
-    let refused = ask(&ada, week - 999).await.expect(413).json();
-    assert!(
-        refused["detail"].as_str().unwrap().starts_with("You uploaded 0.01 GiB in the last seven days"),
-        "{refused}"
-    );
-    // Another member has a week of their own.
-    ask(&root, week).await.expect(200);
-    // What was not said at the beginning counts at the end.
-    let upload = begin(&app, &ada, json!({})).await;
-    let parts = [send(&app, &ada, &upload, 1, vec![0; week - 999]).await];
-    complete(&app, &ada, &upload, &parts).await.expect(413);
-}
-
-#[tokio::test]
 async fn administrators_see_what_each_member_keeps() {
     let app = TestApp::start().await;
     app.add_user("ada", Role::User).await;

@@ -112,7 +112,7 @@ async fn watch(client: Client, clips: Vec<ShortId>, epoch: Epoch, faults: Faults
 
 /// Holds the status against the jobs' documents, for ever: what was done `LAG` ago it must know, and it must not know
 /// more than is done now.
-async fn compare(client: Client, bucket: Bucket, epoch: Epoch, faults: Faults) {
+async fn compare(client: Client, bucket: Arc<Mutex<Bucket>>, epoch: Epoch, faults: Faults, compared: Arc<AtomicU64>) {
     let mut ended = Done::default();
     let mut seen: VecDeque<(u64, Instant, u64)> = VecDeque::new();
     loop {
@@ -120,7 +120,8 @@ async fn compare(client: Client, bucket: Bucket, epoch: Epoch, faults: Faults) {
         let Some(before) = epoch.up() else { continue };
         let Some(status) = status(&client).await else { continue };
         let asked = Instant::now();
-        let Some(done) = ended.count(&bucket).await else { continue };
+        let now = bucket.lock().unwrap().clone();
+        let Some(done) = ended.count(&now).await else { continue };
         if epoch.up() != Some(before) {
             continue;
         }
@@ -135,6 +136,7 @@ async fn compare(client: Client, bucket: Bucket, epoch: Epoch, faults: Faults) {
         if !right {
             faults.lock().unwrap().push(format!("{status}, and {done} were done, {owed:?} of them {LAG:?} before"));
         }
+        compared.fetch_add(1, Ordering::Relaxed);
         seen.push_back((before, Instant::now(), done));
     }
 }
@@ -187,10 +189,13 @@ async fn two_hundred_clips_become_hls_through_five_kills_of_everything_and_play_
     let clips: Vec<ShortId> = videos.iter().map(|video| video.short_id.clone()).collect();
 
     let (epoch, faults, looks) = (Epoch::default(), Faults::default(), Arc::new(AtomicU64::new(0)));
+    // It listens elsewhere after each start.
+    let (reached, compared) = (Arc::new(Mutex::new(bucket)), Arc::new(AtomicU64::new(0)));
     let mut other = stack.runner("other-runner");
     want(&client, "hls").await;
     let watcher = tokio::spawn(watch(client.clone(), clips.clone(), epoch.clone(), faults.clone(), looks.clone()));
-    let comparer = tokio::spawn(compare(client.clone(), bucket.clone(), epoch.clone(), faults.clone()));
+    let comparer =
+        tokio::spawn(compare(client.clone(), reached.clone(), epoch.clone(), faults.clone(), compared.clone()));
     let mut random = StdRng::seed_from_u64(SEED);
     let completed = async || status(&client).await.and_then(|status| status["completed"].as_u64());
     for kill in 0..KILLS {
@@ -205,6 +210,8 @@ async fn two_hundred_clips_become_hls_through_five_kills_of_everything_and_play_
         stack.kill_everything().await;
         stack.up().await;
         other = stack.runner("other-runner");
+        let bucket = stack.bucket().await;
+        *reached.lock().unwrap() = bucket;
         epoch.turn();
     }
     let last = wait::until("the end", Duration::from_secs(240), async || {
@@ -219,6 +226,9 @@ async fn two_hundred_clips_become_hls_through_five_kills_of_everything_and_play_
     assert_eq!(faults.lock().unwrap().as_slice(), [""; 0]);
     assert!(looks.load(Ordering::Relaxed) >= CLIPS as u64, "each clip was watched on the way: {looks:?} looks");
 
+    assert!(compared.load(Ordering::Relaxed) >= 50, "the status was held against the jobs: {compared:?} times");
+
+    let bucket = reached.lock().unwrap().clone();
     assert_eq!(bucket.keys("jobs/documents/").await.unwrap().len(), CLIPS, "one job for each clip");
     for video in Videos::new(bucket.clone()).all().await.unwrap() {
         let published = video.publication.unwrap();

@@ -51,6 +51,7 @@ async fn a_video_has_the_fields_of_the_contract() {
         "duration_seconds": 12.5, "size_bytes": 1000, "width": 1920, "height": 1080, "format": "hls",
         "processing_status": "completed", "progress": 1.0, "error": null,
         "has_poster": true, "can_manage": true, "has_storyboard": false, "has_original": true,
+        "expire_after_days": null, "expires_at": null,
     });
     assert_eq!(shown, expected);
     let listed = app.get("/api/videos").bearer(&app.bob()).await.expect(200).json();

@@ -238,7 +238,10 @@ async fn two_hundred_clips_become_hls_through_five_kills_of_everything_and_play_
         let done = Jobs::new(bucket.clone()).get(&published.job).await.unwrap().unwrap();
         assert!(matches!(done.state, JobState::Done { .. }));
         let notes = done.notes.join("; ");
-        assert!(notes.contains("made from the published MP4") && notes.contains("copied"), "{notes}");
+        assert!(
+            notes.contains("made from the published MP4") && notes.contains("repackaged without encoding"),
+            "{notes}"
+        );
         let mp4 = MediaKey::Progressive(published.progressive.unwrap());
         assert_eq!(bucket.size(&mp4).await.unwrap(), Some(content.len() as u64), "the old form is as it was");
     }

@@ -43,8 +43,13 @@ test('a clip that arrives turns ready on the open page, with poster, duration an
   const poster = page.locator('article img')
   await until('the poster', () => poster.evaluate((image) => image.naturalWidth > 0).catch(() => false))
   await until('the storyboard', async () => (await stack.api(`/api/videos/${shortId}`)).has_storyboard)
-  await page.locator('article .picture').hover()
-  await page.locator('.preview .frame').waitFor()
+  // The media routes trust a clip's document for a second, so the first look may come too early.
+  await until('the preview', async () => {
+    await page.mouse.move(0, 0)
+    await page.locator('article .picture').hover()
+    const shown = page.locator('.preview .frame').waitFor({ timeout: 1000 })
+    return shown.then(() => true, () => false)
+  })
   await page.mouse.move(0, 0)
   await page.locator('.preview').waitFor({ state: 'detached' })
   const access = await page.evaluate(async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { chromium } from 'playwright-core'
 import axe from 'axe-core'
 import { root } from './stack.mjs'
@@ -23,6 +24,11 @@ const FLAGS = [
   '--disable-sync',
 ]
 
+const open = new Set()
+
+// A test that failed left its browser open, which would keep the run from ending.
+after(() => Promise.all([...open].map((context) => context.close())))
+
 /** Starts Chromium with a profile of its own. `close` ends it and asserts that the policy was never violated. */
 export async function openBrowser({ viewport = DESK, colorScheme = 'light', ...more } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'clipset-browser-'))
@@ -35,6 +41,7 @@ export async function openBrowser({ viewport = DESK, colorScheme = 'light', ...m
     reducedMotion: 'reduce',
     ...more,
   })
+  open.add(context)
   const violations = []
   const errors = []
   await context.exposeBinding('clipsetViolation', (_source, text) => violations.push(text))
@@ -58,6 +65,7 @@ export async function openBrowser({ viewport = DESK, colorScheme = 'light', ...m
     page,
     violations,
     async close() {
+      open.delete(context)
       await context.close()
       rmSync(profile, { recursive: true, force: true })
       assert.deepEqual(violations, [], 'the Content-Security-Policy was violated')

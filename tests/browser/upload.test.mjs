@@ -140,7 +140,7 @@ test('a file over the limit or the quota is refused in the words of the API, bef
     body: { max_file_size_bytes: size, weekly_upload_limit_bytes: size + 1000 },
   })
   await page.getByRole('button', { name: 'Try refused again' }).click()
-  await page.getByRole('alert').getByText(/in the last seven days/).waitFor()
+  await page.getByRole('alert').getByText(/you may upload in seven days/).waitFor()
   assert.deepEqual(sent, [])
   await browser.close()
 })

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     made::Made,
-    world::{Clip, flashes, settings},
+    world::{Clip, ffprobe, flashes, settings},
 };
 
 const H264: &str = "-c:v libx264 -preset ultrafast -bf 2 -g 50";
@@ -20,6 +20,15 @@ async fn made(clip: &Clip) -> Made {
 fn is_in_step(made: &Made, name: &str) {
     let apart = made.beeps_after_flashes();
     assert!(apart.iter().all(|seconds| seconds.abs() <= 0.04), "{name}: {apart:?}, {:?}", made.plan.reasons);
+}
+
+/// Seconds from the start of `clip`'s picture to that of its sound, by the container.
+fn sound_after_picture(clip: &Clip) -> f64 {
+    let start = |stream: &str| -> f64 {
+        let said = ffprobe(&["-select_streams", stream, "-show_entries", "stream=start_time"], &clip.file);
+        said.trim().parse().unwrap()
+    };
+    start("a:0") - start("v:0")
 }
 
 #[tokio::test]
@@ -49,6 +58,7 @@ async fn sound_that_starts_late_is_padded_with_silence() {
         ("b.mkv", "-c:v mpeg4 -c:a libmp3lame".into(), Picture::Encode),
     ] {
         let clip = Clip::made(name, &flashes("25", 7, "", ",atrim=start=0.6", &codecs));
+        assert!(sound_after_picture(&clip) > 0.5);
         let made = made(&clip).await;
         assert_eq!(made.plan.picture, picture, "{:?}", made.plan.reasons);
         is_in_step(&made, name);
@@ -58,7 +68,9 @@ async fn sound_that_starts_late_is_padded_with_silence() {
 #[tokio::test]
 async fn a_picture_that_starts_late_is_in_step_too() {
     for name in ["a.mp4", "b.mkv"] {
-        let clip = Clip::made(name, &flashes("25", 7, ",trim=start=0.52", "", &format!("{H264} -c:a aac")));
+        let codecs = format!("{H264} -fps_mode passthrough -c:a aac");
+        let clip = Clip::made(name, &flashes("25", 7, ",trim=start=0.52", "", &codecs));
+        assert!(sound_after_picture(&clip) < -0.5);
         is_in_step(&made(&clip).await, name);
     }
 }

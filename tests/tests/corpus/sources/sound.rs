@@ -38,7 +38,8 @@ sources! {
     sound_that_starts_late = with("late.mp4", "-af atrim=start=0.6 -c:a aac").sound_encoded("starts late");
     sound_that_starts_late_beside_an_encoded_picture =
         video("late.mkv", "-c:v mpeg4 -q:v 2 -af atrim=start=0.6 -c:a libmp3lame").encoded("mpeg4");
-    a_picture_that_starts_late = with("early.mkv", "-vf trim=start=0.52 -fps_mode passthrough -c:a aac").not_compared();
+    a_picture_that_starts_late = with("early.mkv", "-vf trim=start=0.52 -fps_mode passthrough -c:a aac")
+        .lasts(5.48).not_compared();
     a_picture_that_starts_much_later = with("early.mp4", "-vf trim=start=2.2 -fps_mode passthrough -c:a aac")
         .flashing(1).not_compared().encoded("more than a second after the sound");
     sound_that_is_longer_than_the_picture = with("long.mp4", "-c:a aac").filtered("trim=end=3").flashing(1).lasts(6.0)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, pin::pin};
 use clipset_core::{
     id::ShortId,
     key::DocumentKey,
-    listing::{Entry, FIRST_SHARD, Query, Shard, order_key, shard_for},
+    listing::{Entry, FIRST_SHARD, Query, SHARD_LIMIT, Shard, order_key, shard_for},
     video::Video,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -16,6 +16,9 @@ const SHARDS: &str = "catalog/shards/";
 
 /// Shards read ahead where all are read, as in a search, whose hits may stand anywhere.
 const READ_AHEAD: usize = 8;
+
+/// Entries written at once: a write splits a shard in two, and each half is to be small enough.
+const WRITTEN_AT_ONCE: usize = SHARD_LIMIT / 2;
 
 /// A page of the listing.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,12 +63,14 @@ impl Listing {
     /// Merges entries into their shards.
     pub(crate) async fn upsert(&self, mut entries: Vec<Entry>) -> Result<(), BucketError> {
         let _turn = self.bucket.listing_turn().await;
+        // Neighbours in one write, whatever the order that they come in.
+        entries.sort_by_cached_key(Entry::key);
         // An entry is written where it belongs by a listing made before; one made after the write
         // tells whether a split moved that place meanwhile.
         while !entries.is_empty() {
             let names = self.names().await?;
             let mut by_shard: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-            for entry in entries.drain(..) {
+            for entry in entries.drain(entries.len().saturating_sub(WRITTEN_AT_ONCE)..) {
                 by_shard.entry(shard_for(&names, &entry.key()).to_owned()).or_default().push(entry);
             }
             for (name, entries) in &by_shard {
@@ -73,12 +78,11 @@ impl Listing {
                 self.split_if_full(name, &names, shard).await?;
             }
             let names = self.names().await?;
-            entries = by_shard
+            let written = by_shard
                 .into_iter()
-                .flat_map(|(name, entries)| entries.into_iter().map(move |entry| (name.clone(), entry)))
-                .filter(|(name, entry)| shard_for(&names, &entry.key()) != name)
-                .map(|(_, entry)| entry)
-                .collect();
+                .flat_map(|(name, entries)| entries.into_iter().map(move |entry| (name.clone(), entry)));
+            let moved = written.filter(|(name, entry)| shard_for(&names, &entry.key()) != name);
+            entries.extend(moved.map(|(_, entry)| entry));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use clipset_core::{
     account::{Role, Viewer},
     id::{EncodeId, ShortId},
     key::DocumentKey,
-    listing::{FIRST_SHARD, Query},
+    listing::{FIRST_SHARD, Query, SHARD_LIMIT, Shard},
     video::{Upload, Video},
 };
 use clipset_tests::stores::Store;
@@ -47,6 +47,24 @@ async fn videos_are_listed_newest_first_by_pages(store: Store) {
     for limit in [1, 2, 5, 100] {
         assert_eq!(titles(&store.bucket, limit).await, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_listed_at_once_stands_in_small_shards() {
+    let store = clipset_tests::stores::embedded().await;
+    let library: Vec<Video> = (0..1000).map(|number| video(number * 7 % 1000)).collect();
+    Videos::new(store.bucket.clone()).reindex(&library).await.unwrap();
+    let names = store.bucket.children("catalog/shards/").await.unwrap();
+    let mut held = 0;
+    for name in &names {
+        let key = DocumentKey::Shard(name.strip_suffix(".json").unwrap().to_owned());
+        let shard: Shard = store.bucket.read(&key).await.unwrap().unwrap().value;
+        assert!(shard.entries.len() <= SHARD_LIMIT, "{name} holds {}", shard.entries.len());
+        held += shard.entries.len();
+    }
+    assert_eq!(held, 1000);
+    let expected: Vec<String> = (0..1000).rev().map(|number| format!("Clip {number}")).collect();
+    assert_eq!(titles(&store.bucket, 100).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

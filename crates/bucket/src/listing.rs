@@ -17,8 +17,8 @@ const SHARDS: &str = "catalog/shards/";
 /// Shards read ahead where all are read, as in a search, whose hits may stand anywhere.
 const READ_AHEAD: usize = 8;
 
-/// Entries written at once: a write splits a shard in two, and each half is to be small enough.
-const WRITTEN_AT_ONCE: usize = SHARD_LIMIT / 2;
+/// Entries written at once: what is too full is split once, and both halves are to be within the limit.
+const WRITTEN_AT_ONCE: usize = SHARD_LIMIT;
 
 /// A page of the listing.
 #[derive(Debug, Clone, PartialEq)]

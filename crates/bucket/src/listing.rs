@@ -8,7 +8,7 @@ use clipset_core::{
     listing::{Entry, FIRST_SHARD, Query, SHARD_LIMIT, Shard, order_key, shard_for},
     video::Video,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::{Bucket, BucketError, UpdateError};
 
@@ -101,12 +101,17 @@ impl Listing {
         ahead: usize,
     ) -> impl futures_util::Stream<Item = Result<(String, Shard), BucketError>> {
         let ends: Vec<_> = names.iter().skip(1).cloned().map(Some).chain([None]).collect();
-        let shards = names.into_iter().zip(ends).map(async |(name, end)| {
-            let mut shard = self.read(&name).await?;
-            if let Some(end) = end {
-                shard.cut(&end);
-            }
-            Ok((name, shard))
+        let shards = names.into_iter().zip(ends).map(|(name, end)| {
+            let listing = self.clone();
+            // Tasks of their own: parsing takes longer than reading, and has other cores.
+            let read = tokio::spawn(async move {
+                let mut shard = listing.read(&name).await?;
+                if let Some(end) = end {
+                    shard.cut(&end);
+                }
+                Ok((name, shard))
+            });
+            read.map(|ended| ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
         });
         stream::iter(shards).buffered(ahead)
     }

@@ -17,9 +17,6 @@ const SHARDS: &str = "catalog/shards/";
 /// Shards read ahead where all are read, as in a search, whose hits may stand anywhere.
 const READ_AHEAD: usize = 8;
 
-/// Entries written at once: what is too full is split once, and both halves are to be within the limit.
-const WRITTEN_AT_ONCE: usize = SHARD_LIMIT;
-
 /// A page of the listing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -70,7 +67,8 @@ impl Listing {
         while !entries.is_empty() {
             let names = self.names().await?;
             let mut by_shard: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-            for entry in entries.drain(entries.len().saturating_sub(WRITTEN_AT_ONCE)..) {
+            // At most twice the limit stands in a shard then, so that one split is enough.
+            for entry in entries.drain(entries.len().saturating_sub(SHARD_LIMIT)..) {
                 by_shard.entry(shard_for(&names, &entry.key()).to_owned()).or_default().push(entry);
             }
             for (name, entries) in &by_shard {

@@ -3,13 +3,14 @@
 
 use clipset_core::{
     Timestamp,
-    id::EncodeId,
+    id::{EncodeId, ShortId},
     job::{Job, JobKind},
     key::{DocumentKey, MediaKey, prefixes_of},
-    video::Phase,
+    video::{Phase, Upload, Video},
 };
 use clipset_events::{Swept, sweep};
 use clipset_tests::world::World;
+use jiff::SignedDuration;
 
 async fn objects_of(world: &World, id: EncodeId) -> usize {
     let mut objects = 0;
@@ -93,6 +94,31 @@ async fn a_superseded_encode_goes_when_its_last_signature_has_run_out() {
     superseded.await.unwrap();
     sweep(&world.service).await.unwrap();
     assert_eq!(objects_of(&world, waiting).await, 1, "a player may still hold its address");
+}
+
+/// A video whose upload was begun `days` ago and has not ended.
+async fn uploading(world: &World, days: i64) -> Video {
+    let original = EncodeId::random();
+    let upload_id = world.service.bucket.begin_upload(&MediaKey::Original(original)).await.unwrap();
+    let upload = Upload { original: Some(original), upload_id, file_name: "clip.mp4".into() };
+    let begun = Timestamp::now() - SignedDuration::from_hours(24 * days);
+    let video = Video::begin(ShortId::random(), "ada".parse().unwrap(), format!("{days} days"), upload, begun);
+    world.service.videos.create(&video).await.unwrap();
+    video
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_went_on_with_for_a_week_ends_and_a_younger_one_goes_on() {
+    let world = World::new(43_200).await;
+    let (given_up, younger) = (uploading(&world, 8).await, uploading(&world, 6).await);
+    sweep(&world.service).await.unwrap();
+    let found = world.service.videos.get(&given_up.short_id).await.unwrap();
+    assert!(found.is_none_or(|found| found.value.is_deleted()));
+    let found = world.service.videos.get(&younger.short_id).await.unwrap().unwrap();
+    assert_eq!(found.value.phase, Phase::Uploading);
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    let open = world.service.bucket.uploads_before("", later).await.unwrap();
+    assert_eq!(open.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), [younger.upload.upload_id]);
 }
 
 #[tokio::test]

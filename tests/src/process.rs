@@ -5,9 +5,17 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 /// A process that ends with the test.
 #[derive(Debug)]
-pub struct Process(Child);
+pub struct Process {
+    child: Child,
+    signal: Signal,
+}
 
 impl Process {
     /// Starts `command`; its output is passed over unless `CLIPSET_TEST_LOGS` is set.
@@ -17,19 +25,27 @@ impl Process {
     pub fn start(command: &mut Command) -> Self {
         let output = || if std::env::var_os("CLIPSET_TEST_LOGS").is_some() { Stdio::inherit() } else { Stdio::null() };
         let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn();
-        Self(child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}")))
+        let child = child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+        Self { child, signal: Signal::SIGKILL }
+    }
+
+    /// Ends by `signal` instead of SIGKILL: a master process ends its workers only if it is asked to.
+    #[must_use]
+    pub fn ended_by(mut self, signal: Signal) -> Self {
+        self.signal = signal;
+        self
     }
 
     /// Its id.
     pub fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), self.signal);
+        let _ = self.child.wait();
     }
 }
 

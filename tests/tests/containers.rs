@@ -298,7 +298,7 @@ async fn the_edge_starts_with_exactly_the_variables_of_its_container() {
     if nix::unistd::Uid::effective().is_root() {
         nginx.args(["-g", "user root;"]);
     }
-    let _nginx = Process::start(&mut nginx);
+    let _nginx = Process::start(&mut nginx).ended_by(nix::sys::signal::Signal::SIGTERM);
     let url = format!("http://127.0.0.1:{port}");
     let page = wait::until("the edge to answer", Duration::from_secs(20), async || reqwest::get(&url).await.ok()).await;
     assert_eq!(page.status(), 200);

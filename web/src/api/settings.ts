@@ -21,6 +21,8 @@ export interface Settings {
   progressive_fallback: boolean
   max_file_size_bytes: number
   weekly_upload_limit_bytes: number
+  /** Clips are deleted so many days after their upload, unless they have a time of their own; null: never. */
+  expire_after_days: number | null
 }
 
 export interface SettingsDocument extends Settings {

@@ -32,6 +32,10 @@ export interface Video {
 export interface VideoDetails extends Video {
   has_storyboard: boolean
   has_original: boolean
+  /** As the owner chose; null: as the settings say, 0: never. */
+  expire_after_days: number | null
+  /** When the clip is deleted by itself, RFC 3339, UTC. */
+  expires_at: string | null
   notes?: string[]
 }
 
@@ -59,7 +63,7 @@ export const getVideo = (shortId: string, signal?: AbortSignal): Promise<VideoDe
 
 export const changeVideo = (
   shortId: string,
-  change: { title?: string; description?: string; visibility?: Visibility },
+  change: { title?: string; description?: string; visibility?: Visibility; expire_after_days?: number | null },
 ): Promise<Video> => patch(`/api/videos/${shortId}`, change)
 
 export const deleteVideo = (shortId: string): Promise<void> => remove(`/api/videos/${shortId}`)

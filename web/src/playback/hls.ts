@@ -81,9 +81,9 @@ export function playHls(HlsJs: HlsClass, options: HlsOptions): () => void {
 function config(HlsJs: HlsClass, signatures: Signatures): Partial<HlsConfig> {
   return {
     workerPath,
-    // Seconds: enough for a network that goes away for a while, and little enough that a seek wastes nothing much.
+    // Seconds, whatever the bit rate: more than the tries after a failure take, and little enough that a seek wastes nothing much.
     maxBufferLength: 30,
-    maxMaxBufferLength: 60,
+    maxMaxBufferLength: 30,
     backBufferLength: 60,
     capLevelToPlayerSize: true,
     // Bits a second, until it is measured: the source first, where hls.js would begin with the smallest.

@@ -87,19 +87,25 @@ async fn page(service: &Service, id: &ShareId, framed_by: &str) -> Response {
         Ok((share, video)) => {
             let preview = Preview::new(service, &share, &video);
             let metadata = preview.metadata(&service.config.public_url);
-            html(StatusCode::OK, framed_by, &document(&preview.title, &metadata, SCRIPT))
+            html(StatusCode::OK, framed_by, &document(&preview.title, &metadata, &script("")))
         }
         Err(problem) if problem.status() == StatusCode::NOT_FOUND => {
-            let gone = "<p>This share has ended, or there never was one: ask for a new link.</p>";
-            html(StatusCode::NOT_FOUND, framed_by, &document("No such share", "", gone))
+            html(StatusCode::NOT_FOUND, framed_by, &document("This link has ended", "", &script(GONE)))
         }
         Err(problem) => Problem::into_response(problem),
     }
 }
 
-/// It finds the share's id in its own address, opens it, and plays.
-const SCRIPT: &str = "<main id=\"share\"></main>\n<noscript>Playing this video needs JavaScript.</noscript>\n\
-                      <script type=\"module\" src=\"/share.js\"></script>";
+/// What a browser without JavaScript shows of a share that is none; the script says the same in the pages' own looks.
+const GONE: &str = "<h1>This link has ended</h1>\n<p>This share has ended, or there never was one: ask for a new link.</p>";
+
+/// The script finds the share's id in its own address, opens it, and plays. `until` stands there before.
+fn script(until: &str) -> String {
+    format!(
+        "<main id=\"share\">{until}</main>\n<noscript>Playing a video needs JavaScript.</noscript>\n\
+         <script type=\"module\" src=\"/share.js\"></script>"
+    )
+}
 
 fn document(title: &str, metadata: &str, body: &str) -> String {
     let title = escape(title);

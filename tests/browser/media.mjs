@@ -6,12 +6,12 @@ const run = promisify(execFile)
 
 const ffmpeg = (...args) => run('ffmpeg', ['-v', 'error', '-y', ...args])
 
-/** A small clip of moving test bars with a tone: H.264 and AAC, ready in moments. */
-export async function makeClip(file, { seconds = 4, size = '640x360', rate = 25, hue = 0 } = {}) {
+/** A small clip of moving test bars with a tone: H.264 and AAC, copied unless its key frames are rare. */
+export async function makeClip(file, { seconds = 4, size = '640x360', rate = 25, hue = 0, keyframesEvery = rate * 2 } = {}) {
   await ffmpeg(
     ...['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}:duration=${seconds},hue=h=${hue}`],
     ...['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`],
-    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', String(rate * 2), '-c:a', 'aac', '-shortest', file],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', String(keyframesEvery), '-c:a', 'aac', '-shortest', file],
   )
   return file
 }

@@ -1,61 +1,40 @@
-// Watching: the picture shown is the right one, a share opens for a stranger, and failures end in words.
-import { execFile } from 'node:child_process'
+// The watch page: the right picture, every control, keys alone, and what stands there before a clip plays.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { promisify } from 'node:util'
 import { inspect, openBrowser, signIn, until } from './harness.mjs'
+import { makeClip } from './media.mjs'
+import { currentTime, makeNumberedClip, numberShown, pause, playing, RATE, seek } from './player.mjs'
 import { startStack } from './stack.mjs'
 
-const SECONDS = 24
-const RATE = 25
-
 let stack
+let file
 let shortId
 before(async () => {
   stack = await startStack({ HLS_URL_TTL_SECONDS: '8' })
-  // The picture's brightness, in eight columns, is its number in binary.
-  const file = join(stack.folder, 'numbered.mp4')
-  const bits = 'lum=if(mod(floor(N/pow(2\\,floor(X/40)))\\,2)\\,235\\,16):cb=128:cr=128'
-  await promisify(execFile)('ffmpeg', [
-    ...['-v', 'error', '-y', '-f', 'lavfi', '-i', `nullsrc=size=400x240:rate=${RATE}:duration=${SECONDS},format=yuv420p,geq=${bits}`],
-    ...['-f', 'lavfi', '-i', `sine=duration=${SECONDS}`, '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '50', '-c:a', 'aac', file],
-  ])
+  file = await makeNumberedClip(join(stack.folder, 'numbered.mp4'), 24)
   shortId = await stack.upload(file, 'Numbered')
   await stack.ready(shortId)
 })
 after(() => stack?.stop())
 
-const currentTime = (page) => page.locator('video').evaluate((video) => video.currentTime)
-
-async function playing(page) {
-  await page.locator('video').evaluate((video) => video.play())
-  const from = await currentTime(page)
-  await until('play', async () => (await currentTime(page)) > from + 0.5, { seconds: 30 })
+/** Opens the watch page of the numbered clip. */
+async function watch(path = `/v/${shortId}`, options = {}) {
+  const browser = await openBrowser(options)
+  await signIn(browser.page, stack, { path })
+  await browser.page.getByRole('heading', { name: 'Numbered' }).waitFor()
+  return browser
 }
 
-/** The number that the picture shows. */
-const numberShown = (page) =>
-  page.locator('video').evaluate((video) => {
-    const canvas = new OffscreenCanvas(400, 240)
-    const context = canvas.getContext('2d')
-    context.drawImage(video, 0, 0, 400, 240)
-    let number = 0
-    for (let bit = 0; bit < 10; bit++) if (context.getImageData(bit * 40 + 20, 120, 1, 1).data[0] > 128) number += 2 ** bit
-    return number
-  })
-
 test('plays, and shows the right picture after each of five seeks', async () => {
-  const browser = await openBrowser()
+  const browser = await watch()
   const { page } = browser
-  await signIn(page, stack, { path: `/v/${shortId}` })
-  await page.getByRole('heading', { name: 'Numbered' }).waitFor()
   await playing(page)
-  await page.locator('video').evaluate((video) => video.pause())
+  await pause(page)
   for (const seconds of [17.3, 2.1, 21.9, 9.5, 0.7]) {
-    await page.locator('video').evaluate(
-      (video, to) => new Promise((resolve) => ((video.onseeked = resolve), (video.currentTime = to))),
-      seconds,
-    )
+    await seek(page, seconds)
     const wanted = Math.floor(seconds * RATE)
     await until(`picture ${wanted}`, async () => Math.abs((await numberShown(page)) - wanted) <= 1, { seconds: 10 })
   }
@@ -63,36 +42,159 @@ test('plays, and shows the right picture after each of five seeks', async () => 
   await browser.close()
 })
 
-test('403 on every segment: one file plays instead', async () => {
+test('begins where the address says, and else where one left', async () => {
+  const browser = await watch(`/v/${shortId}?t=12`)
+  const { page } = browser
+  await until('second 12', async () => (await currentTime(page)) >= 12)
+  await page.locator('video').evaluate((video) => video.pause())
+  await seek(page, 8.5)
+  await page.goto(`${stack.url}/v/${shortId}`)
+  await until('second 8', async () => Math.abs((await currentTime(page).catch(() => 0)) - 8.5) < 2)
+  await browser.close()
+})
+
+test('the player is used by keyboard alone', async () => {
+  const browser = await watch()
+  const { page } = browser
+  await playing(page)
+  const video = page.locator('video')
+  const press = async (key, what, wanted, of = video) => {
+    await page.keyboard.press(key)
+    await until(`${what} after ${key}`, async () => wanted(await of.evaluate((element, what) => element[what], what)), { seconds: 10 })
+  }
+  await page.evaluate(() => document.activeElement?.blur())
+  await press('k', 'paused', (paused) => paused)
+  await press('5', 'currentTime', (time) => Math.abs(time - 12) < 0.5)
+  await press('ArrowRight', 'currentTime', (time) => time > 15)
+  await press('ArrowLeft', 'currentTime', (time) => time < 15)
+  await press('0', 'currentTime', (time) => time === 0)
+  await press('m', 'muted', (muted) => muted)
+  await press('>', 'playbackRate', (rate) => rate > 1)
+  const picture = page.locator('.picture')
+  await press('t', 'clientWidth', (width) => width > 1250, picture)
+  await inspect(page, 'watch-theatre')
+  await press('t', 'clientWidth', (width) => width < 1250, picture)
+  await press(' ', 'paused', (paused) => !paused)
+
+  // Every control is reached, in order, and says what it is.
+  const names = []
+  for (let presses = 0; presses < 40 && !names.includes('enter fullscreen mode'); presses++) {
+    await page.keyboard.press('Tab')
+    names.push(
+      await page.evaluate(() => {
+        const { activeElement } = document
+        const within = activeElement.shadowRoot?.activeElement ?? activeElement
+        return (within.ariaLabel ?? activeElement.ariaLabel ?? '').toLowerCase()
+      }),
+    )
+  }
+  for (const name of ['seek', 'pause', 'unmute', 'playback rate', 'theatre mode', 'enter fullscreen mode']) {
+    assert.ok(names.some((found) => found.startsWith(name)), `${name} is not among ${names.join(', ')}`)
+  }
+  await page.keyboard.press('Enter')
+  await until('the whole screen', () => page.evaluate(() => document.fullscreenElement?.localName === 'media-controller'))
+  await browser.close()
+})
+
+test('the time line shows what is there', async () => {
+  await until('the storyboard', async () => (await stack.api(`/api/videos/${shortId}`)).has_storyboard)
+  // The media routes trust a clip's document for a second.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const browser = await watch()
+  const { page } = browser
+  await playing(page)
+  await pause(page)
+  const line = await page.locator('media-time-range').boundingBox()
+  const shown = page.locator('media-preview-thumbnail').first()
+  const picture = () => shown.evaluate((element) => element.shadowRoot.querySelector('img')?.src ?? '')
+  await until('a preview', async () => {
+    await page.mouse.move(line.x + line.width * 0.3, line.y + line.height / 2)
+    await page.mouse.move(line.x + line.width * 0.6, line.y + line.height / 2)
+    return /\/images\/.*md5=/.test(await picture())
+  })
+  assert.ok(await shown.evaluate((element) => element.shadowRoot.querySelector('img').naturalWidth > 0))
+  await inspect(page, 'watch-preview')
+  await browser.close()
+})
+
+test('links are copied, and the owner gets the original back', async () => {
+  const browser = await watch(undefined, { permissions: ['clipboard-read', 'clipboard-write'], acceptDownloads: true })
+  const { page } = browser
+  await playing(page)
+  await pause(page)
+  await seek(page, 7.5)
+  const copied = () => page.evaluate(() => navigator.clipboard.readText())
+  await page.getByRole('button', { name: 'Copy link', exact: true }).click()
+  await until('the link', async () => (await copied()) === `${stack.url}/v/${shortId}`)
+  await page.getByRole('button', { name: 'Copy link at this second' }).click()
+  await until('the link to the second', async () => (await copied()) === `${stack.url}/v/${shortId}?t=7`)
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Original' }).click(),
+  ])
+  assert.equal(download.suggestedFilename(), 'numbered.mp4')
+  const hash = (path) => createHash('sha256').update(readFileSync(path)).digest('hex')
+  assert.equal(hash(await download.path()), hash(file))
+  await browser.close()
+})
+
+test('the owner says how long a clip stays', async () => {
+  const browser = await watch()
+  const { page } = browser
+  await page.getByRole('button', { name: 'Edit' }).click()
+  await page.getByLabel('How long it stays').selectOption('Some days')
+  await page.getByLabel('Days after its upload').fill('30')
+  await inspect(page, 'watch-edit')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Deleted by itself').waitFor()
+  const { created_at, expires_at } = await stack.api(`/api/videos/${shortId}`)
+  assert.equal(Math.round((Date.parse(expires_at) - Date.parse(created_at)) / 86_400_000), 30)
+  await page.getByRole('button', { name: 'Edit' }).click()
+  assert.equal(await page.getByLabel('Days after its upload').inputValue(), '30')
+  await page.getByLabel('How long it stays').selectOption('For good')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Deleted by itself').waitFor({ state: 'detached' })
+  await browser.close()
+})
+
+test('a clip that is being prepared shows how far it is, and turns into the player by itself', async () => {
+  // No key frame to cut at: it is encoded.
+  const slow = await makeClip(join(stack.folder, 'slow.mp4'), { seconds: 40, size: '960x540', keyframesEvery: 9999 })
+  const id = await stack.upload(slow, 'Slow')
   const browser = await openBrowser()
   const { page } = browser
-  await page.route('**/hls/*/**/*.ts?*', (route) => route.fulfill({ status: 403 }))
-  await until('the file', async () => 'stream_url' in (await stack.api(`/api/videos/${shortId}/stream-info`)))
-  await signIn(page, stack, { path: `/v/${shortId}` })
-  await until('the other way', () => page.locator('video').evaluate((video) => video.src.includes('/stream?')).catch(() => false))
+  await signIn(page, stack, { path: `/v/${id}` })
+  const bar = page.getByRole('progressbar', { name: 'Prepared' })
+  await bar.waitFor()
+  await inspect(page, 'watch-preparing')
+  const seen = new Set()
+  await until('the player', async () => {
+    const value = await bar.evaluate((element) => element.value, null, { timeout: 200 }).catch(() => null)
+    if (value !== null) seen.add(value)
+    return page.locator('video').isVisible()
+  }, { seconds: 180 })
+  assert.ok(seen.size >= 3, `the bar stood at ${[...seen]}`)
   await playing(page)
   await browser.close()
 })
 
-test('a share asks its password, plays, and ends when it is revoked', async () => {
-  const share = await stack.api(`/api/videos/${shortId}/shares`, { method: 'POST', body: { password: 'open sesame' } })
+test('a clip that cannot be prepared says why, and its owner may try again', async () => {
+  const broken = join(stack.folder, 'broken.mp4')
+  writeFileSync(broken, 'This is no video. '.repeat(5000))
+  const id = await stack.upload(broken, 'Broken')
   const browser = await openBrowser()
   const { page } = browser
-  await page.goto(share.url)
-  await page.getByLabel('Password').fill('wrong')
-  await page.getByRole('button', { name: 'Watch' }).click()
-  await page.getByText('The password is wrong.').first().waitFor()
-  await inspect(page, 'share-password')
-  await page.getByLabel('Password').fill('open sesame')
-  await until('the share', async () => {
-    if (await page.locator('video').count()) return true
-    await page.getByRole('button', { name: 'Watch' }).click({ timeout: 1000 }).catch(() => undefined)
-    return false
-  })
-  await playing(page)
-  await inspect(page, 'share')
-  await stack.api(`/api/videos/${shortId}/shares/${share.share_id}`, { method: 'DELETE' })
-  await page.goto(share.url)
-  await page.getByText('This share has ended').waitFor()
+  await signIn(page, stack, { path: `/v/${id}` })
+  await page.getByText('This clip could not be prepared.').waitFor()
+  await inspect(page, 'watch-failed')
+  const { error } = await stack.api(`/api/videos/${id}`)
+  assert.ok(error.length > 20)
+  await page.getByText(error).waitFor()
+  const [asked] = await Promise.all([
+    page.waitForResponse((response) => response.url().endsWith('/retry')),
+    page.getByRole('button', { name: 'Try again' }).click(),
+  ])
+  assert.equal(asked.status(), 202)
+  await page.getByText('This clip could not be prepared.').waitFor()
   await browser.close()
 })

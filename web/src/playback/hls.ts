@@ -24,6 +24,8 @@ export interface HlsOptions {
 
 /** Tries after the first one, with pauses that double: about 24 s in all. */
 const RETRIES = 6
+/** Before anything plays nobody waits that long: about 4 s. */
+const FIRST_RETRIES = 3
 /** hls.js sets the decoder up anew at most so often. */
 const RECOVERIES = 2
 /** Statuses that a new signature may turn into a 200. */
@@ -90,7 +92,7 @@ function config(HlsJs: HlsClass, signatures: Signatures): Partial<HlsConfig> {
     abrEwmaDefaultEstimate: 8_000_000,
     fragLoadPolicy: policy(HlsJs.DefaultConfig.fragLoadPolicy, signatures),
     playlistLoadPolicy: policy(HlsJs.DefaultConfig.playlistLoadPolicy, signatures),
-    manifestLoadPolicy: policy(HlsJs.DefaultConfig.manifestLoadPolicy, signatures),
+    manifestLoadPolicy: policy(HlsJs.DefaultConfig.manifestLoadPolicy, signatures, FIRST_RETRIES),
     // Opened here, under the newest signature; hls.js opens only what is not yet open. It must not reject, for then
     // hls.js would go on with the old address.
     xhrSetup: async (xhr, url) => xhr.open('GET', await signatures.newest(url), true),
@@ -99,18 +101,18 @@ function config(HlsJs: HlsClass, signatures: Signatures): Partial<HlsConfig> {
 }
 
 /** hls.js never tries a 4xx again, nor what got no answer while the browser believes itself online. */
-function policy(given: LoadPolicy, signatures: Signatures): LoadPolicy {
+function policy(given: LoadPolicy, signatures: Signatures, retries = RETRIES): LoadPolicy {
   return {
     default: {
       ...given.default,
       errorRetry: {
-        maxNumRetry: RETRIES,
+        maxNumRetry: retries,
         retryDelayMs: FIRST_PAUSE,
         maxRetryDelayMs: LONGEST_PAUSE,
         shouldRetry: (_config, count, isTimeout, response) => {
           if (isRefused(response?.code)) return response ? signatures.refuse(response.url) : false
           const trouble = isTimeout || response?.code === 0 || (response?.code ?? 0) >= 500
-          return trouble && count < RETRIES
+          return trouble && count < retries
         },
       },
     },

@@ -139,7 +139,8 @@ export class Playback {
   #next(failed: Way, error: PlaybackError): void {
     this.#stop()
     this.#failed.push(failed)
-    this.#lastError = error
+    // A file that does not play never says why: what the way before said stays.
+    if (error.code !== 'media') this.#lastError = error
     void this.#begin()
   }
 
@@ -150,7 +151,7 @@ export class Playback {
 
   /** Nothing is left to try. Without a network, it is tried again when there is one. */
   #give(error: PlaybackError): void {
-    // That no way is left says less than why the last one failed.
+    // That no way is left says less than why one of them failed.
     const told = error.code === 'media' ? (this.#lastError ?? error) : error
     this.#lastError = null
     if (told.code === 'offline' || told.code === 'unreachable') {

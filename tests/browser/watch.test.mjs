@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { inspect, openBrowser, signIn, until } from './harness.mjs'
+import { inspect, openBrowser, screenshot, signIn, until } from './harness.mjs'
 import { makeClip } from './media.mjs'
 import { currentTime, makeNumberedClip, numberShown, pause, playing, RATE, seek } from './player.mjs'
 import { startStack } from './stack.mjs'
@@ -113,7 +113,9 @@ test('the time line shows what is there', async () => {
     return /\/images\/.*md5=/.test(await picture())
   })
   assert.ok(await shown.evaluate((element) => element.shadowRoot.querySelector('img').naturalWidth > 0))
-  await inspect(page, 'watch-preview')
+  const box = () => shown.evaluate((element) => Number(getComputedStyle(element.assignedSlot).opacity))
+  await until('the preview in full', async () => (await box()) === 1)
+  await screenshot(page, 'watch-preview')
   await browser.close()
 })
 

@@ -26,8 +26,8 @@ const FLAGS = [
 
 const open = new Set()
 
-// A test that failed left its browser open, which would keep the run from ending.
-after(() => Promise.all([...open].map((context) => context.close())))
+// A test that failed left its browser open, which would keep the run from ending. Measurements are no tests.
+if (process.env.NODE_TEST_CONTEXT) after(() => Promise.all([...open].map((context) => context.close())))
 
 /** Starts Chromium with a profile of its own. `close` ends it and asserts that the policy was never violated. */
 export async function openBrowser({ viewport = DESK, colorScheme = 'light', ...more } = {}) {

@@ -15,7 +15,7 @@ const SIGNING_SECRET = '0123456789abcdef0123456789abcdef'
 const SECRET_KEY = "a test's secret key of at least 32 bytes"
 
 const program = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug/clipset')
-const pages = join(root, 'web/dist')
+export const PAGES = join(root, 'web/dist')
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -29,7 +29,7 @@ function freePort() {
 }
 
 /** Starts the system and waits until it answers. `stop()` ends it and everything it started. */
-export async function startStack(extra = {}) {
+export async function startStack(extra = {}, pages = PAGES) {
   if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --workspace --bins`)
   if (!existsSync(join(pages, 'index.html'))) throw new Error(`${pages} is missing: npm --prefix web run build`)
   // Short: sockets below it have a limit of about 100 characters.

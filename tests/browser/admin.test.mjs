@@ -143,13 +143,38 @@ test('a guest joins by invitation, changes the password, is disabled and comes b
   await browser.close()
 })
 
-test('the page of older clips tells how the migration stands', async () => {
+test('older clips become HLS at the press of a button, and the page tells how far it is', async () => {
+  // The format changes after the upload: it is an older clip now.
+  const format = (video_output_format) => stack.api('/api/config', { method: 'PATCH', body: { video_output_format } })
+  await format('progressive')
+  const older = await stack.upload(await makeClip(join(stack.folder, 'o.mp4'), { seconds: 2, hue: 240 }), 'Older')
+  await stack.ready(older)
   const browser = await openBrowser()
   const { page } = browser
   await signIn(page, stack, { path: '/admin/migration' })
   await page.getByRole('heading', { name: 'Make older clips HLS' }).waitFor()
-  await page.getByRole('button', { name: 'Start' }).waitFor()
   await inspect(page, 'admin-migration')
+  await format('hls')
+  await page.getByRole('button', { name: 'Start' }).click()
+  await until('HLS', async () => (await stack.ready(older)).format === 'hls')
+  await page.getByText(/^(\d+) of \1 done$/).waitFor()
+  await inspect(page, 'admin-migration-done')
+  await browser.close()
+})
+
+test('clips are deleted after the days that an administrator says, or never', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin' })
+  const days = page.getByLabel('Delete clips after days')
+  await days.fill('90')
+  await save(page)
+  assert.equal((await stack.api('/api/config')).expire_after_days, 90)
+  await page.reload()
+  assert.equal(await days.inputValue(), '90')
+  await days.fill('')
+  await save(page)
+  assert.equal((await stack.api('/api/config')).expire_after_days, null)
   await browser.close()
 })
 

@@ -2,6 +2,8 @@
 
 Its steps build on each other, so they are one test: an apply takes more than a minute.
 """
+import base64
+import hashlib
 import http.client
 import re
 import subprocess
@@ -32,12 +34,13 @@ def test_one_clip_in_the_cloud(world):
     sign_in(world, out, viewer)
     assert viewer.get("/").status == 200
 
-    # The API's own address answers nobody.
+    closed_door(world, viewer)
     short = upload(world, viewer)
     finished(viewer, short)
     segment = watch(viewer, short)
     refusals(viewer, segment)
-    rotation(world, viewer, short, segment)
+    kept = rotation(world, viewer, short, segment)
+    deletion(viewer, short, kept)
 
     # A second plan shows no difference (2 would be one).
     world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
@@ -53,6 +56,16 @@ def sign_in(world, out, viewer):
     viewer.token = answer.json()["access_token"]
     assert viewer.get("/api/videos").status == 200
     assert Viewer(world, viewer.host).get("/api/videos").status == 401
+
+
+def closed_door(world, viewer):
+    """The API's own address answers nobody, whatever header it is shown."""
+    api = world.aws("apigatewayv2").get_apis()["Items"][0]["ApiId"]
+    for headers in ({}, {"x-clipset-origin": "0" * 43}):
+        headers["Host"] = f"127.0.0.1:{world.port}"
+        for path in ("/healthz", "/api/videos/aaaaaaaaaa/stream-info"):
+            answer = viewer.ask("GET", f"/_aws/execute-api/{api}/$default{path}", headers=headers)
+            assert (answer.status, b"CloudFront alone" in answer.body) == (403, True), answer.body
 
 
 def upload(world, viewer):
@@ -136,15 +149,12 @@ def refused(answer, status):
 
 
 def signed(world_secret, path, expires):
-    import base64
-    import hashlib
     digest = hashlib.md5(f"{expires}{path}{world_secret}".encode()).digest()
     return f"{path}?md5={base64.urlsafe_b64encode(digest).decode().rstrip('=')}&expires={expires}"
 
 
 def rotation(world, viewer, short, old):
-    import boto3
-    ssm = boto3.client("ssm", region_name="us-east-1", endpoint_url=world.url, aws_access_key_id="test", aws_secret_access_key="test")
+    ssm = world.aws("ssm")
     def secret():
         return ssm.get_parameter(Name="/clipset/hls-signing-secret", WithDecryption=True)["Parameter"]["Value"]
     path = old.split("?")[0]
@@ -158,3 +168,12 @@ def rotation(world, viewer, short, old):
     world.secrets("drop", "hls-signing-secret")
     refused(viewer.get(old), 403)
     assert viewer.get(new).status == 200
+    return new
+
+
+def deletion(viewer, short, segment):
+    """The tombstone that the events function writes into the key value store."""
+    assert viewer.ask("DELETE", f"/api/videos/{short}").status in (200, 202, 204)
+    until("the clip to be gone", lambda: viewer.get(segment).status == 410, 30)
+    refused(viewer.get(segment), 410)
+    assert viewer.get(f"/api/videos/{short}").status == 404

@@ -189,6 +189,21 @@ def _resource_arn(service, method, path, headers, body, query_params, region, ac
     return _resource(service, method, path, headers, body, query_params, region, account)
 iam_actions.extract_resource_arn = _resource_arn
 
+# 9. A second plan: CloudFront tells no list of headers that a policy does not have, the emulator tells an empty one; and to EC2
+#    the rule for all protocols has no ports, though Terraform writes 0 when it takes the default rule away.
+_policy = cf._build_rhp_config_xml
+def _policy_config(parent, config):
+    _policy(parent, config)
+    for empty in [child for child in parent if child.tag in ("CustomHeadersConfig", "RemoveHeadersConfig") and child.findtext("Quantity") == "0"]:
+        parent.remove(empty)
+cf._build_rhp_config_xml = _policy_config
+from ministack.services import ec2
+_permissions = ec2._parse_ip_permissions
+def _ip_permissions(params, prefix):
+    rules = _permissions(params, prefix)
+    return [{k: v for k, v in rule.items() if rule["IpProtocol"] != "-1" or k not in ("FromPort", "ToPort")} for rule in rules]
+ec2._parse_ip_permissions = _ip_permissions
+
 if __name__ == "__main__":
     from ministack.app import main
     main()

@@ -5,6 +5,7 @@ Its steps build on each other, so they are one test: an apply takes more than a 
 import base64
 import hashlib
 import http.client
+import json
 import re
 import subprocess
 import urllib.parse
@@ -45,7 +46,8 @@ def test_one_clip_in_the_cloud(world):
     # A second plan shows no difference (2 would be one).
     world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
     world.terraform("destroy", "-auto-approve", "-input=false", "-parallelism=30")
-    assert world.terraform("state", "list").strip() == ""
+    assert json.loads((world.infra / "terraform.tfstate").read_text())["resources"] == []
+    assert left(world) == {}
 
 
 def sign_in(world, out, viewer):
@@ -177,3 +179,24 @@ def deletion(viewer, short, segment):
     until("the clip to be gone", lambda: viewer.get(segment).status == 410, 30)
     refused(viewer.get(segment), 410)
     assert viewer.get(f"/api/videos/{short}").status == 404
+
+
+def left(world):
+    """What the emulator still holds of ours, by kind."""
+    aws = world.aws
+    found = {
+        "buckets": aws("s3").list_buckets()["Buckets"],
+        "distributions": aws("cloudfront").list_distributions()["DistributionList"].get("Items", []),
+        "stores": aws("cloudfront").list_key_value_stores()["KeyValueStoreList"].get("Items", []),
+        "functions": aws("lambda").list_functions()["Functions"],
+        "APIs": aws("apigatewayv2").get_apis()["Items"],
+        "queues": aws("batch").describe_job_queues()["jobQueues"],
+        "environments": aws("batch").describe_compute_environments()["computeEnvironments"],
+        "roles": [role for role in aws("iam").list_roles()["Roles"] if role["RoleName"].startswith("clipset")],
+        "rules": aws("events").list_rules()["Rules"],
+        "schedules": aws("scheduler").list_schedules()["Schedules"],
+        "alarms": aws("cloudwatch").describe_alarms()["MetricAlarms"],
+        "logs": aws("logs").describe_log_groups()["logGroups"],
+        "networks": [network for network in aws("ec2").describe_vpcs()["Vpcs"] if not network["IsDefault"]],
+    }
+    return {kind: what for kind, what in found.items() if what}

@@ -37,11 +37,15 @@ def test_one_clip_in_the_cloud(world):
 
     closed_door(world, viewer)
     short = upload(world, viewer)
+    # While it waits, too.
+    assert viewer.get(f"/api/videos/{short}/stream-info").status == 200
     finished(viewer, short)
     segment = watch(viewer, short)
+    pictures(viewer, short)
     refusals(viewer, segment)
     kept = rotation(world, viewer, short, segment)
     deletion(viewer, short, kept)
+    sweep(world, out)
 
     # A second plan shows no difference (2 would be one).
     world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
@@ -129,6 +133,20 @@ def watch(viewer, short):
     return segment
 
 
+def pictures(viewer, short):
+    """What follows the first publication, and the original."""
+    video = f"/api/videos/{short}"
+    until("the pictures", lambda: {"poster_url", "stream_url"} <= viewer.get(f"{video}/stream-info").json().keys(), 60)
+    for what, kind in [("poster", "image/jpeg"), ("stream", "video/mp4")]:
+        led = viewer.get(f"{video}/{what}")
+        assert led.status == 307, led.body
+        shown = viewer.get(led.headers["Location"])
+        assert (shown.status, shown.headers["Content-Type"]) == (200, kind), shown.body[:500]
+    sprites = until("the storyboard", lambda: (found := viewer.get(f"{video}/storyboard.vtt")).status == 200 and found, 60)
+    assert sprites.body.startswith(b"WEBVTT")
+    assert viewer.get(f"{video}/original").status == 307
+
+
 def refusals(viewer, segment):
     path, query = segment.split("?")
     md5, expires = re.fullmatch(r"md5=(.{22})&expires=(\d+)", query).groups()
@@ -179,6 +197,15 @@ def deletion(viewer, short, segment):
     until("the clip to be gone", lambda: viewer.get(segment).status == 410, 30)
     refused(viewer.get(segment), 410)
     assert viewer.get(f"/api/videos/{short}").status == 404
+
+
+def sweep(world, out):
+    """What the schedule asks for: nothing of the deleted clip stays."""
+    swept = world.aws("lambda").invoke(FunctionName="clipset-events", Payload=b'{"clipset": "sweep"}')
+    assert "FunctionError" not in swept, swept["Payload"].read()
+    listed = world.aws("s3").list_objects_v2(Bucket=out["bucket"]).get("Contents", [])
+    kept = [item["Key"] for item in listed]
+    assert [key for key in kept if key.startswith(("hls/", "progressive/", "images/", "originals/", "catalog/videos/", "jobs/queue/"))] == []
 
 
 def left(world):

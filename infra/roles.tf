@@ -118,7 +118,6 @@ resource "aws_iam_role" "function" {
 }
 
 resource "aws_iam_role_policy" "function" {
-  #checkov:skip=CKV_AWS_355:Listing and describing Batch jobs has no resource level.
   for_each = local.functions
 
   name   = "work"

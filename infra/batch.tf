@@ -132,7 +132,6 @@ locals {
 
 # Retries on a lost spot machine and time limits stand here and, with the job's own figures, in SubmitJob.
 resource "aws_batch_job_definition" "fargate" {
-  #checkov:skip=CKV_AWS_210:Not privileged: Fargate cannot be.
   name                  = "${var.name}-fargate"
   type                  = "container"
   platform_capabilities = ["FARGATE"]

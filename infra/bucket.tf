@@ -2,9 +2,8 @@
 
 resource "aws_s3_bucket" "main" {
   #checkov:skip=CKV_AWS_144:One region by design; docs/operations/deploy.md says how to copy the bucket elsewhere.
-  #checkov:skip=CKV_AWS_145:S3's own keys; a KMS key costs a request to KMS for every segment, and CloudFront needs a grant on it.
+  #checkov:skip=CKV_AWS_145:S3's own keys. A key of our own costs a dollar a month, and whoever may read the bucket would be let use it.
   #checkov:skip=CKV_AWS_18:Who watched what is not recorded: the log would be a list of members' habits.
-  #checkov:skip=CKV2_AWS_62:Notifications are set, for the events function alone (events.tf).
   bucket        = local.bucket
   force_destroy = var.force_destroy
 }

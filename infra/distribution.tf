@@ -136,14 +136,11 @@ resource "aws_cloudfront_response_headers_policy" "pages" {
 }
 
 resource "aws_cloudfront_distribution" "site" {
-  #checkov:skip=CKV_AWS_68:A web ACL costs more a month than 1,000 watched hours; sign-in is throttled and media is signed.
+  #checkov:skip=CKV_AWS_68:A web ACL costs 5 dollars a month, half of what 100 watched hours do; sign-in is throttled and media is signed.
   #checkov:skip=CKV2_AWS_47:No web ACL, see above; nothing here runs Java.
   #checkov:skip=CKV_AWS_86:Addresses hold signatures and tokens in their queries, which a log would keep.
   #checkov:skip=CKV_AWS_310:The bucket is the only copy of the media: there is no second origin to fail over to.
   #checkov:skip=CKV_AWS_374:Members may be anywhere.
-  #checkov:skip=CKV_AWS_174:TLSv1.2_2021 where there is a certificate; CloudFront's own name cannot be given a minimum.
-  #checkov:skip=CKV2_AWS_42:CloudFront's own certificate serves its own name; another name brings its own.
-  #checkov:skip=CKV2_AWS_32:Media and pages have one; the API says its own headers.
   comment             = var.name
   enabled             = true
   http_version        = "http2and3"
@@ -254,6 +251,7 @@ resource "aws_cloudfront_distribution" "site" {
     }
   }
 
+  # CloudFront's own name cannot be given a minimum.
   viewer_certificate {
     cloudfront_default_certificate = var.certificate_arn == null
     acm_certificate_arn            = var.certificate_arn

@@ -40,7 +40,7 @@ resource "aws_cloudwatch_log_group" "function" {
 resource "aws_lambda_function" "function" {
   #checkov:skip=CKV_AWS_50:Traces cost more than the functions; latency is in their metrics.
   #checkov:skip=CKV_AWS_115:The API is throttled at the gateway; a reservation would need a quota that new accounts lack.
-  #checkov:skip=CKV_AWS_116:Events that fail come again with the next sweep, which finds what was missed.
+  #checkov:skip=CKV_AWS_116:Whatever an event that was lost would have told, the next review or sweep finds by itself.
   #checkov:skip=CKV_AWS_117:They talk to AWS's own services alone; in a VPC they would need a NAT.
   #checkov:skip=CKV_AWS_173:The environment holds no secrets.
   #checkov:skip=CKV_AWS_272:Archives are built beside the deployment, by the same person.

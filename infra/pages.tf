@@ -11,7 +11,6 @@ locals {
 }
 
 resource "aws_s3_object" "page" {
-  #checkov:skip=CKV_AWS_186:Encrypted with S3's own keys, like the bucket; the pages are public.
   for_each = local.page_files
 
   bucket        = aws_s3_bucket.main.id

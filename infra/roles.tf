@@ -1,5 +1,6 @@
 # One role for each, with no more than it does. ListBucket goes with every reader: without it S3 answers 403 for what is
-# missing, and "there is none" could not be told from "not allowed".
+# missing, and "there is none" could not be told from "not allowed". So each of them can learn names, of accounts too; it
+# reads what is listed here and nothing else.
 
 locals {
   assumed_by = {
@@ -9,43 +10,62 @@ locals {
     })
   }
 
-  # Prefixes of the bucket that each may read, write and delete.
+  catalog = ["catalog/videos/*", "catalog/shards/*"]
+  # What of the accounts ends by itself.
+  passing = ["accounts/sessions/*", "accounts/invitations/*", "accounts/attempts/*"]
+
+  # Objects of the bucket that each may read, write and delete, and those whose uploads in parts it may give up.
   access = {
-    stream-info   = { read = ["catalog/videos/*", "accounts/users/*", "shares/*"], write = [], delete = [] }
-    sign-manifest = { read = ["catalog/videos/*", "accounts/users/*", "shares/*", "hls/*"], write = [], delete = [] }
-    api = {
-      read   = ["catalog/*", "accounts/*", "shares/*", "jobs/*", "settings.json", "images/*", "originals/*"]
-      write  = ["catalog/*", "accounts/*", "shares/*", "jobs/*", "settings.json", "originals/*"]
-      delete = ["catalog/shards/*", "catalog/videos/*", "accounts/*", "shares/*", "jobs/*", "originals/*"]
+    stream-info = {
+      read = ["catalog/videos/*", "accounts/users/*", "shares/*", "jobs/documents/*"], write = [], delete = [], parts = []
     }
+    sign-manifest = {
+      read = ["catalog/videos/*", "accounts/users/*", "shares/*", "hls/*"], write = [], delete = [], parts = []
+    }
+    api = {
+      read   = concat(local.catalog, ["accounts/*", "shares/*", "jobs/*", "settings.json", "images/*", "originals/*"])
+      write  = concat(local.catalog, ["accounts/*", "shares/*", "jobs/*", "settings.json", "originals/*"])
+      delete = concat(local.passing, ["shares/*", "jobs/migrations/*"])
+      parts  = ["originals/*"]
+    }
+    # The sweep removes whatever nothing leads to.
     events = {
-      read   = ["catalog/*", "shares/*", "accounts/*", "jobs/*", "settings.json", "hls/*", "progressive/*", "images/*", "originals/*"]
-      write  = ["catalog/*", "jobs/*", "hls/*", "images/*", "settings.json"]
-      delete = ["catalog/*", "shares/*", "accounts/*", "jobs/*", "hls/*", "progressive/*", "images/*", "originals/*"]
+      read = concat(local.catalog, local.passing, [
+        "accounts/quotas/*", "shares/*", "jobs/*", "settings.json", "hls/*", "progressive/*", "images/*", "originals/*"
+      ])
+      write = concat(local.catalog, ["accounts/quotas/*", "jobs/*", "hls/*", "images/*"])
+      delete = concat(local.catalog, local.passing, [
+        "shares/*", "jobs/*", "hls/*", "progressive/*", "images/*", "originals/*"
+      ])
+      parts = ["hls/*", "progressive/*", "images/*", "originals/*"]
     }
     transcoder = {
-      read   = ["catalog/*", "jobs/*", "settings.json", "hls/*", "progressive/*", "images/*", "originals/*"]
-      write  = ["catalog/*", "jobs/*", "hls/*", "progressive/*", "images/*"]
-      delete = ["catalog/shards/*", "jobs/*", "hls/*", "progressive/*", "images/*", "originals/*"]
+      read   = concat(local.catalog, ["jobs/*", "settings.json", "hls/*", "progressive/*", "originals/*"])
+      write  = concat(local.catalog, ["jobs/*", "hls/*", "progressive/*", "images/*"])
+      delete = ["jobs/queue/*", "jobs/migrations/*", "hls/*"]
+      parts  = ["hls/*", "progressive/*", "images/*"]
     }
-    mediaconvert = { read = ["originals/*", "progressive/*"], write = ["hls/*", "progressive/*", "images/*"], delete = [] }
+    mediaconvert = {
+      read  = ["originals/*", "progressive/*"], write = ["hls/*", "progressive/*", "images/*"], delete = []
+      parts = ["hls/*", "progressive/*", "images/*"]
+    }
   }
 
   bucket_statements = {
     for who, may in local.access : who => concat(
-      [{ Sid = "List", Effect = "Allow", Action = ["s3:ListBucket", "s3:ListBucketMultipartUploads"], Resource = [aws_s3_bucket.main.arn] }],
+      [{
+        Sid    = "List", Effect = "Allow", Resource = [aws_s3_bucket.main.arn]
+        Action = concat(["s3:ListBucket"], who == "events" ? ["s3:ListBucketMultipartUploads"] : [])
+      }],
       [
         for action, prefixes in {
-          "s3:GetObject" = may.read, "s3:PutObject" = may.write, "s3:DeleteObject" = may.delete
+          "s3:GetObject"            = may.read, "s3:PutObject" = may.write, "s3:DeleteObject" = may.delete
+          "s3:AbortMultipartUpload" = may.parts, "s3:ListMultipartUploadParts" = may.parts
           } : {
           Sid      = replace(action, "s3:", ""), Effect = "Allow", Action = [action]
           Resource = [for prefix in prefixes : "${aws_s3_bucket.main.arn}/${prefix}"]
         } if length(prefixes) > 0
       ],
-      length(may.write) == 0 ? [] : [{
-        Sid      = "Parts", Effect = "Allow", Action = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-        Resource = [for prefix in may.write : "${aws_s3_bucket.main.arn}/${prefix}"]
-      }],
     )
   }
 
@@ -98,7 +118,6 @@ resource "aws_iam_role" "function" {
 }
 
 resource "aws_iam_role_policy" "function" {
-  #checkov:skip=CKV_AWS_355:Listing and describing Batch jobs has no resource level.
   for_each = local.functions
 
   name   = "work"
@@ -106,7 +125,7 @@ resource "aws_iam_role_policy" "function" {
   policy = jsonencode({ Version = "2012-10-17", Statement = local.function_statements[each.key] })
 }
 
-# The transcoder reads no accounts and knows no secrets.
+# The transcoder reads strangers' files: it reads no accounts and no shares, and knows no secrets.
 resource "aws_iam_role" "transcoder" {
   name               = "${var.name}-transcoder"
   assume_role_policy = local.assumed_by["ecs-tasks"]

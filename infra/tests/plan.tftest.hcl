@@ -75,6 +75,11 @@ run "the_transcoder_reads_no_accounts" {
     condition     = length([for prefix in local.access["transcoder"].read : prefix if startswith(prefix, "accounts") || prefix == "*"]) == 0
     error_message = "The transcoder may read accounts."
   }
+
+  assert {
+    condition     = join(" ", [for who, may in local.access : who if contains(may.write, "accounts/*") || contains(may.write, "accounts/users/*")]) == "api"
+    error_message = "Somebody beside the API may write accounts."
+  }
 }
 
 run "wrong_values_are_refused" {

@@ -1,6 +1,6 @@
 """MiniStack 1.5.33 launcher that closes the gaps found with terraform-provider-aws 5.100.
 Run with the MiniStack venv's python; same env vars as `ministack`. No file of MiniStack is edited."""
-import contextvars, http.server, json, os, subprocess, sys, threading, time
+import contextvars, http.server, json, os, re, subprocess, sys, threading, time
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
@@ -175,6 +175,34 @@ def _origin_fetch(bucket, key, method, headers, source_arn="", oai_id=""):
         return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket}/{key}")
     return _fetch(bucket, key, method, headers, source_arn=source_arn, oai_id=oai_id)
 s3.serve_cloudfront_origin_fetch = _origin_fetch
+
+# 8. IAM: the emulator knows no resource of a key value store's keys and of Batch's jobs, and asks for "*", which our policies
+#    rightly do not give. AWS asks for the store, the queue (and the definition, which is not looked at here) and the job.
+_resource = iam_actions.extract_resource_arn
+def _resource_arn(service, method, path, headers, body, query_params, region, account):
+    if service == "cloudfront-keyvaluestore":
+        return re.search("arn:[^/]+/[^/]+", unquote(path))[0]
+    if service == "batch" and path in ("/v1/submitjob", "/v1/terminatejob"):
+        asked = json.loads(body)
+        what = f"job/{asked['jobId']}" if "jobId" in asked else f"job-queue/{short(asked['jobQueue'])}"
+        return f"arn:aws:batch:{region}:{account}:{what}"
+    return _resource(service, method, path, headers, body, query_params, region, account)
+iam_actions.extract_resource_arn = _resource_arn
+
+# 9. A second plan: CloudFront tells no list of headers that a policy does not have, the emulator tells an empty one; and to EC2
+#    the rule for all protocols has no ports, though Terraform writes 0 when it takes the default rule away.
+_policy = cf._build_rhp_config_xml
+def _policy_config(parent, config):
+    _policy(parent, config)
+    for empty in [child for child in parent if child.tag in ("CustomHeadersConfig", "RemoveHeadersConfig") and child.findtext("Quantity") == "0"]:
+        parent.remove(empty)
+cf._build_rhp_config_xml = _policy_config
+from ministack.services import ec2
+_permissions = ec2._parse_ip_permissions
+def _ip_permissions(params, prefix):
+    rules = _permissions(params, prefix)
+    return [{k: v for k, v in rule.items() if rule["IpProtocol"] != "-1" or k not in ("FromPort", "ToPort")} for rule in rules]
+ec2._parse_ip_permissions = _ip_permissions
 
 if __name__ == "__main__":
     from ministack.app import main

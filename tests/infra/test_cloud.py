@@ -2,7 +2,10 @@
 
 Its steps build on each other, so they are one test: an apply takes more than a minute.
 """
+import base64
+import hashlib
 import http.client
+import json
 import re
 import subprocess
 import urllib.parse
@@ -32,17 +35,23 @@ def test_one_clip_in_the_cloud(world):
     sign_in(world, out, viewer)
     assert viewer.get("/").status == 200
 
-    # The API's own address answers nobody.
+    closed_door(world, viewer)
     short = upload(world, viewer)
+    # While it waits, too.
+    assert viewer.get(f"/api/videos/{short}/stream-info").status == 200
     finished(viewer, short)
     segment = watch(viewer, short)
+    pictures(viewer, short)
     refusals(viewer, segment)
-    rotation(world, viewer, short, segment)
+    kept = rotation(world, viewer, short, segment)
+    deletion(viewer, short, kept)
+    sweep(world, out)
 
     # A second plan shows no difference (2 would be one).
     world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
     world.terraform("destroy", "-auto-approve", "-input=false", "-parallelism=30")
-    assert world.terraform("state", "list").strip() == ""
+    assert json.loads((world.infra / "terraform.tfstate").read_text())["resources"] == []
+    assert left(world) == {}
 
 
 def sign_in(world, out, viewer):
@@ -53,6 +62,16 @@ def sign_in(world, out, viewer):
     viewer.token = answer.json()["access_token"]
     assert viewer.get("/api/videos").status == 200
     assert Viewer(world, viewer.host).get("/api/videos").status == 401
+
+
+def closed_door(world, viewer):
+    """The API's own address answers nobody, whatever header it is shown."""
+    api = world.aws("apigatewayv2").get_apis()["Items"][0]["ApiId"]
+    for headers in ({}, {"x-clipset-origin": "0" * 43}):
+        headers["Host"] = f"127.0.0.1:{world.port}"
+        for path in ("/healthz", "/api/videos/aaaaaaaaaa/stream-info"):
+            answer = viewer.ask("GET", f"/_aws/execute-api/{api}/$default{path}", headers=headers)
+            assert (answer.status, b"CloudFront alone" in answer.body) == (403, True), answer.body
 
 
 def upload(world, viewer):
@@ -114,6 +133,20 @@ def watch(viewer, short):
     return segment
 
 
+def pictures(viewer, short):
+    """What follows the first publication, and the original."""
+    video = f"/api/videos/{short}"
+    until("the pictures", lambda: {"poster_url", "stream_url"} <= viewer.get(f"{video}/stream-info").json().keys(), 60)
+    for what, kind in [("poster", "image/jpeg"), ("stream", "video/mp4")]:
+        led = viewer.get(f"{video}/{what}")
+        assert led.status == 307, led.body
+        shown = viewer.get(led.headers["Location"])
+        assert (shown.status, shown.headers["Content-Type"]) == (200, kind), shown.body[:500]
+    sprites = until("the storyboard", lambda: (found := viewer.get(f"{video}/storyboard.vtt")).status == 200 and found, 60)
+    assert sprites.body.startswith(b"WEBVTT")
+    assert viewer.get(f"{video}/original").status == 307
+
+
 def refusals(viewer, segment):
     path, query = segment.split("?")
     md5, expires = re.fullmatch(r"md5=(.{22})&expires=(\d+)", query).groups()
@@ -136,15 +169,12 @@ def refused(answer, status):
 
 
 def signed(world_secret, path, expires):
-    import base64
-    import hashlib
     digest = hashlib.md5(f"{expires}{path}{world_secret}".encode()).digest()
     return f"{path}?md5={base64.urlsafe_b64encode(digest).decode().rstrip('=')}&expires={expires}"
 
 
 def rotation(world, viewer, short, old):
-    import boto3
-    ssm = boto3.client("ssm", region_name="us-east-1", endpoint_url=world.url, aws_access_key_id="test", aws_secret_access_key="test")
+    ssm = world.aws("ssm")
     def secret():
         return ssm.get_parameter(Name="/clipset/hls-signing-secret", WithDecryption=True)["Parameter"]["Value"]
     path = old.split("?")[0]
@@ -158,3 +188,42 @@ def rotation(world, viewer, short, old):
     world.secrets("drop", "hls-signing-secret")
     refused(viewer.get(old), 403)
     assert viewer.get(new).status == 200
+    return new
+
+
+def deletion(viewer, short, segment):
+    """The tombstone that the events function writes into the key value store."""
+    assert viewer.ask("DELETE", f"/api/videos/{short}").status in (200, 202, 204)
+    until("the clip to be gone", lambda: viewer.get(segment).status == 410, 30)
+    refused(viewer.get(segment), 410)
+    assert viewer.get(f"/api/videos/{short}").status == 404
+
+
+def sweep(world, out):
+    """What the schedule asks for: nothing of the deleted clip stays."""
+    swept = world.aws("lambda").invoke(FunctionName="clipset-events", Payload=b'{"clipset": "sweep"}')
+    assert "FunctionError" not in swept, swept["Payload"].read()
+    listed = world.aws("s3").list_objects_v2(Bucket=out["bucket"]).get("Contents", [])
+    kept = [item["Key"] for item in listed]
+    assert [key for key in kept if key.startswith(("hls/", "progressive/", "images/", "originals/", "catalog/videos/", "jobs/queue/"))] == []
+
+
+def left(world):
+    """What the emulator still holds of ours, by kind."""
+    aws = world.aws
+    found = {
+        "buckets": aws("s3").list_buckets()["Buckets"],
+        "distributions": aws("cloudfront").list_distributions()["DistributionList"].get("Items", []),
+        "stores": aws("cloudfront").list_key_value_stores()["KeyValueStoreList"].get("Items", []),
+        "functions": aws("lambda").list_functions()["Functions"],
+        "APIs": aws("apigatewayv2").get_apis()["Items"],
+        "queues": aws("batch").describe_job_queues()["jobQueues"],
+        "environments": aws("batch").describe_compute_environments()["computeEnvironments"],
+        "roles": [role for role in aws("iam").list_roles()["Roles"] if role["RoleName"].startswith("clipset")],
+        "rules": aws("events").list_rules()["Rules"],
+        "schedules": aws("scheduler").list_schedules()["Schedules"],
+        "alarms": aws("cloudwatch").describe_alarms()["MetricAlarms"],
+        "logs": aws("logs").describe_log_groups()["logGroups"],
+        "networks": [network for network in aws("ec2").describe_vpcs()["Vpcs"] if not network["IsDefault"]],
+    }
+    return {kind: what for kind, what in found.items() if what}

@@ -10,6 +10,8 @@ import time
 import zipfile
 from pathlib import Path
 
+import boto3
+
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = Path(os.environ.get("CLIPSET_BINARIES", ROOT / "target/debug"))
 PLUGINS = Path(os.environ.get("TERRAFORM_PLUGINS", "/opt/tf-plugins"))
@@ -111,14 +113,6 @@ locals {{
   }}
 }}
 """)
-        # The emulator asks for SubmitJob on everything; AWS asks for the queue and the definition.
-        (self.infra / "emulator.tf").write_text("""
-resource "aws_iam_role_policy" "emulator" {
-  name   = "emulator"
-  role   = aws_iam_role.function["events"].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = ["batch:SubmitJob"], Resource = "*" }] })
-}
-""")
         (self.infra / "terraform.tfvars.json").write_text(json.dumps({
             "transcoder_image": "clipset-transcoder:test",
             "transcoder_command": [str(BINARIES / "clipset-transcoder"), "run", "Ref::job"],
@@ -130,6 +124,11 @@ resource "aws_iam_role_policy" "emulator" {
         run = subprocess.run(["terraform", f"-chdir={self.infra}", command, "-no-color", *arguments], env=self.env, capture_output=True, text=True)
         assert run.returncode in codes, f"terraform {command}: {run.returncode}\n{run.stdout[-6000:]}\n{run.stderr[-6000:]}"
         return run.stdout
+
+    def aws(self, service):
+        """A client that may do everything."""
+        return boto3.client(
+            service, region_name="us-east-1", endpoint_url=self.url, aws_access_key_id="test", aws_secret_access_key="test")
 
     def outputs(self):
         text = self.terraform("output", "-json")

@@ -10,10 +10,12 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path as At, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
@@ -93,7 +95,11 @@ impl Lambda {
         let answer = tokio::time::timeout(Duration::from_secs(10), self.answers.recv()).await.expect("in time");
         let (of, answer) = answer.expect("it runs");
         assert_eq!(of, id);
-        let body = answer["body"].as_str().unwrap_or_default().to_owned();
+        let body = answer["body"].as_str().unwrap_or_default();
+        let body = match answer["isBase64Encoded"] == true {
+            true => String::from_utf8(STANDARD.decode(body).expect("Base64")).expect("text"),
+            false => body.to_owned(),
+        };
         (answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer}")), body)
     }
 }
@@ -110,12 +116,9 @@ async fn next(State(runtime): State<Arc<Runtime>>) -> Response {
     (headers, Json(event)).into_response()
 }
 
-async fn answer(
-    State(runtime): State<Arc<Runtime>>,
-    At((id, _)): At<(String, String)>,
-    Json(body): Json<Value>,
-) -> StatusCode {
+async fn answer(State(runtime): State<Arc<Runtime>>, At((id, _)): At<(String, String)>, body: Bytes) -> StatusCode {
+    let answer = serde_json::from_slice(&body).unwrap_or_else(|_| panic!("no JSON: {body:?}"));
     // Whoever asked may have given up.
-    let _ = runtime.answers.send((id, body));
+    let _ = runtime.answers.send((id, answer));
     StatusCode::ACCEPTED
 }

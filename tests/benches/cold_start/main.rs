@@ -1,7 +1,7 @@
 //! Cold start: from the start of a function's process to its first answer, beside a `lambda_http` hello world.
 //!
-//! `cargo build --locked --profile lambda -p clipset-stream-info -p clipset-sign-manifest --bins --example hello`, then
-//! `cargo bench -p clipset-tests --bench cold_start` (half a minute)
+//! `cargo lambda build --locked --profile lambda -p clipset-stream-info -p clipset-sign-manifest`, the same with
+//! `-p clipset-hello`, then `cargo bench -p clipset-tests --bench cold_start` (half a minute)
 #![allow(missing_docs)]
 
 use std::{path::Path, time::Instant};
@@ -15,12 +15,12 @@ const LIMIT: f64 = 15.0;
 
 #[tokio::main]
 async fn main() {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/lambda");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/lambda");
     let world = World::new(43_200).await;
     let video = world.published("Clip", &[], 450).await;
     let bearer = format!("Bearer {}", world.token("bob", Role::User));
     let programs = [
-        ("examples/hello", "stream-info"),
+        ("clipset-hello", "stream-info"),
         ("clipset-stream-info", "stream-info"),
         ("clipset-sign-manifest", "hls/master.m3u8"),
     ];

@@ -80,12 +80,15 @@ resource "aws_lambda_permission" "bucket" {
   source_account = data.aws_caller_identity.me.account_id
 }
 
-# Migration, jobs that wait too long, what nobody needs any more.
-resource "aws_scheduler_schedule" "sweep" {
+# Jobs that nobody told of or that wait too long; migration, and what nobody needs any more. The sweep reads every video's
+# document, so it comes less often.
+resource "aws_scheduler_schedule" "maintenance" {
   #checkov:skip=CKV_AWS_297:The schedule holds one word; AWS's own key encrypts it.
-  name                = "${var.name}-sweep"
-  description         = "Brings things in order"
-  schedule_expression = "rate(5 minutes)"
+  for_each = { review = "rate(5 minutes)", sweep = "rate(1 hour)" }
+
+  name                = "${var.name}-${each.key}"
+  description         = each.key == "sweep" ? "Brings everything in order" : "Asks how the jobs are"
+  schedule_expression = each.value
 
   flexible_time_window {
     mode = "OFF"
@@ -94,7 +97,7 @@ resource "aws_scheduler_schedule" "sweep" {
   target {
     arn      = aws_lambda_function.function["events"].arn
     role_arn = aws_iam_role.scheduler.arn
-    input    = jsonencode({ clipset = "sweep" })
+    input    = jsonencode({ clipset = each.key })
 
     retry_policy {
       maximum_retry_attempts       = 1

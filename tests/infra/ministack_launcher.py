@@ -116,7 +116,7 @@ def _submit(p):
         jid = json.loads(body)["jobId"]; rec = b._jobs[jid]
         ref = short(p["jobDefinition"]); cand = [r for r in _jd_all() if r["status"] == "ACTIVE" and ref in (r["jobDefinitionName"], f"{r['jobDefinitionName']}:{r['revision']}")]
         cp = cand[-1]["containerProperties"]; ov = p.get("containerOverrides") or {}
-        env = {**os.environ, "AWS_BATCH_JOB_ID": jid, **{e["name"]: e.get("value", "") for e in cp.get("environment", []) + ov.get("environment", [])}}
+        env = {**os.environ, "AWS_BATCH_JOB_ID": jid, "AWS_BATCH_JQ_NAME": short(p["jobQueue"]), **{e["name"]: e.get("value", "") for e in cp.get("environment", []) + ov.get("environment", [])}}
         cmd = [p.get("parameters", {}).get(a[5:], a) if a.startswith("Ref::") else a for a in ov.get("command") or cp.get("command") or []]
         rec.update(status="RUNNING", statusReason="", stoppedAt=None, container={})
         def run():

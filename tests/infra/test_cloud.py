@@ -145,6 +145,8 @@ def pictures(viewer, short):
     sprites = until("the storyboard", lambda: (found := viewer.get(f"{video}/storyboard.vtt")).status == 200 and found, 60)
     assert sprites.body.startswith(b"WEBVTT")
     assert viewer.get(f"{video}/original").status == 307
+    # The machines of the queue say what they can.
+    until("the encoders", lambda: "libx264" in viewer.get("/api/config/encoders").json()["encoders"], 30)
 
 
 def refusals(viewer, segment):

@@ -1,6 +1,7 @@
 //! What the tests of the whole system share.
 
 pub mod client;
+pub mod lambda;
 pub mod library;
 pub mod measure;
 pub mod media;
@@ -8,5 +9,6 @@ pub mod nginx;
 pub mod process;
 pub mod stack;
 pub mod stores;
+pub mod toll;
 pub mod wait;
 pub mod world;

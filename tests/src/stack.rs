@@ -137,8 +137,9 @@ impl Stack {
     /// # Panics
     /// If nothing runs.
     pub fn environment(&self) -> BTreeMap<String, String> {
-        let text = std::fs::read(self.data().join("run/environment")).expect("the system runs");
-        serde_json::from_slice(&text).expect("variables")
+        let text = std::fs::read_to_string(self.data().join("run/environment")).expect("the system runs");
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// The bucket of the running system.

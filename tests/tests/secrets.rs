@@ -41,6 +41,9 @@ async fn secrets_are_read_from_parameters_and_what_is_wrong_with_them_is_said_wi
     let key = "0123456789abcdef0123456789abcdef";
     put(&endpoint, "/clipset/secret-key", key).await;
     put(&endpoint, "/clipset/hls-signing-secret", "ABCDEFGHIJKLMNOPQRSTUVWXYZ_012345").await;
+    let open = Secrets::read(Some(&parameters)).await.unwrap_err().to_string();
+    assert!(open.starts_with("ORIGIN_SECRET must have"), "{open}");
+    put(&endpoint, "/clipset/origin-secret", "what CloudFront shows, at least 32 characters").await;
     let secrets = Secrets::read(Some(&parameters)).await.unwrap();
     assert_eq!((secrets.secret_key.as_slice(), secrets.secret_key_previous), (key.as_bytes(), None));
     assert_eq!(secrets.signing_secret.expose(), "ABCDEFGHIJKLMNOPQRSTUVWXYZ_012345");

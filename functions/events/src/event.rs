@@ -22,7 +22,9 @@ pub enum Event {
     },
     /// Objects of these keys were written.
     Created(Vec<String>),
-    /// It is time to bring things in order.
+    /// It is time to ask how the jobs are.
+    Review,
+    /// It is time to bring everything in order.
     Sweep,
     /// Nothing of ours; what it says it is.
     Other(String),
@@ -97,8 +99,10 @@ struct VideoDetail {
 impl Event {
     /// Reads an event as Lambda gives it. What is not ours is [`Event::Other`].
     pub fn read(event: &Value) -> Self {
-        if event["clipset"] == "sweep" {
-            return Self::Sweep;
+        match event["clipset"].as_str() {
+            Some("review") => return Self::Review,
+            Some("sweep") => return Self::Sweep,
+            _ => {}
         }
         if let Some(records) = event["Records"].as_array() {
             let created = records

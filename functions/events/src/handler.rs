@@ -74,6 +74,7 @@ impl Events {
                 }
                 Ok(())
             }
+            Event::Review => self.review().await,
             Event::Sweep => self.sweep().await,
             Event::Other(kind) => {
                 tracing::warn!(kind, "an event that is none of ours");
@@ -100,12 +101,16 @@ impl Events {
         Ok(())
     }
 
-    async fn sweep(&self) -> Result<(), EventError> {
-        // Jobs first: a sweep removes what no job that waits or runs is writing.
-        let reviewed = match &self.dispatcher {
+    async fn review(&self) -> Result<(), EventError> {
+        match &self.dispatcher {
             Some(dispatcher) => dispatcher.review(Timestamp::now()).await,
             None => Ok(()),
-        };
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), EventError> {
+        // Jobs first: a sweep removes what no job that waits or runs is writing.
+        let reviewed = self.review().await;
         let swept = Box::pin(sweep(&self.service)).await;
         if let Ok(swept) = &swept {
             tracing::info!("swept: {swept}");

@@ -60,9 +60,10 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let service = manifests.service();
     let short_id = ShortId::of_predecessor(short_id).ok_or_else(Problem::no_such_video)?;
-    let (watcher, video) =
-        tokio::join!(biased; service.gate.watcher(headers, token, &short_id), service.recent_video(&short_id));
-    let (watcher, video) = (watcher?, video?);
+    // Both at once: at most two reads in sequence on this path. A token that is none costs no read.
+    let watcher = service.gate.watcher(headers, token, &short_id);
+    let (watcher, video) = tokio::try_join!(biased; watcher, async { Ok(service.recent_video(&short_id).await) })?;
+    let video = video?;
     watcher.require_may_watch(&video)?;
     let published = video.publication.as_ref().and_then(|publication| publication.hls.as_ref());
     let stream = published

@@ -82,9 +82,10 @@ async fn stream_info(
     Query(token): Query<TokenQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // Both at once: at most two reads in sequence on this path.
-    let (watcher, video) = tokio::join!(service.gate.watcher(&headers, &token, &short_id), service.video(&short_id));
-    let (watcher, video) = (watcher?, video?);
+    // Both at once: at most two reads in sequence on this path. A token that is none costs no read.
+    let watcher = service.gate.watcher(&headers, &token, &short_id);
+    let (watcher, video) = tokio::try_join!(biased; watcher, async { Ok(service.video(&short_id).await) })?;
+    let video = video?;
     watcher.require_may_watch(&video)?;
     let info = match &video.publication {
         Some(publication) => playable(&service, &video, publication, &watcher),

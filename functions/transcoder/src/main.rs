@@ -71,6 +71,10 @@ async fn begin(command: Command) -> anyhow::Result<()> {
             let outcome = worker.run(job, lease, stopped(stop)).await;
             // Nobody else may be there to move a migration on.
             worker.tend().await;
+            // A container's name does not last; that of its queue on AWS Batch does, and its machines are alike.
+            if let Ok(queue) = std::env::var("AWS_BATCH_JQ_NAME") {
+                worker.report_encoders(&queue).await;
+            }
             match outcome {
                 Outcome::Done => Ok(()),
                 Outcome::Failed(reason) | Outcome::Released(reason) => anyhow::bail!(reason),

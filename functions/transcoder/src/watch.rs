@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clipset_core::{job::JobKind, key::DocumentKey};
+use clipset_core::job::JobKind;
 use tokio::sync::{Notify, watch};
 
 use crate::work::{Outcome, Worker};
@@ -120,19 +120,8 @@ async fn listen(worker: Worker, told: watch::Sender<u64>) {
 
 /// Says which encoders work here, at the start and every hour.
 async fn report(worker: Worker) {
-    let inner = &worker.inner;
     loop {
-        let settings = inner.settings.current().await.unwrap_or_default();
-        let report = inner.encoders.measure(worker.name(), &settings).await;
-        tracing::info!(gpu = report.gpu_available, encoders = ?report.encoders, "encoders measured");
-        let key = DocumentKey::Runner(worker.name().to_owned());
-        let next = match inner.bucket.put(&key, &report).await {
-            Ok(_) => MEASURE_EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "the encoders could not be reported");
-                PAUSE * 10
-            }
-        };
+        let next = if worker.report_encoders(worker.name()).await { MEASURE_EVERY } else { PAUSE * 10 };
         tokio::time::sleep(next).await;
     }
 }

@@ -11,6 +11,7 @@ use clipset_core::{
     Timestamp,
     id::JobId,
     job::{Job, JobError, LEASE, Lease, MAX_ATTEMPTS},
+    key::DocumentKey,
 };
 use jiff::SignedDuration;
 
@@ -89,6 +90,15 @@ impl Worker {
         if let Err(error) = self.inner.migrations.tend().await {
             tracing::warn!(%error, "the migration could not be tended");
         }
+    }
+
+    /// Tries the encoders and says under `name` which work here; gives whether that could be written.
+    pub async fn report_encoders(&self, name: &str) -> bool {
+        let settings = self.inner.settings.current().await.unwrap_or_default();
+        let report = self.inner.encoders.measure(name, &settings).await;
+        tracing::info!(gpu = report.gpu_available, encoders = ?report.encoders, "encoders measured");
+        let written = self.inner.bucket.put(&DocumentKey::Runner(name.to_owned()), &report).await;
+        written.inspect_err(|error| tracing::warn!(%error, "the encoders could not be reported")).is_ok()
     }
 
     /// The name that leases are taken in.

@@ -82,7 +82,18 @@ impl DataDir {
 
     /// `run/environment`: what the functions of the system that runs here are told; none if none does.
     pub fn environment(&self) -> Option<BTreeMap<String, String>> {
-        self.read_json("run/environment").ok().flatten()
+        let text = read_if_there(&self.path("run/environment")).ok()??;
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        Some(lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// Writes it, a line `NAME=value` each, as `cargo lambda watch --env-file` reads them.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub fn write_environment(&self, environment: &BTreeMap<String, String>) -> io::Result<()> {
+        let lines: String = environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write_private(&self.path("run/environment"), lines.as_bytes())
     }
 
     /// The key that signs tokens: the running system's, else the one that was made here.

@@ -1,7 +1,9 @@
 //! stream-info and sign-manifest, over a real bucket: the contract's section 3.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod door;
 mod metrics;
+mod reads;
 
 use std::io::Read;
 
@@ -62,6 +64,20 @@ fn info_path(video: &Video) -> String {
 
 fn master_path(video: &Video) -> String {
     format!("/api/videos/{}/hls/master.m3u8", video.short_id)
+}
+
+async fn share(world: &World, video: &Video, expires_at: Option<Timestamp>) -> ShareId {
+    let share = Share {
+        share_id: ShareId::random(&video.short_id),
+        video: video.short_id.clone(),
+        created_by: video.owner.clone(),
+        created_at: Timestamp::now(),
+        expires_at,
+        password_hash: None,
+        attempts: Default::default(),
+    };
+    world.service.bucket.create(&DocumentKey::Share(share.share_id.clone()), &share).await.unwrap();
+    share.share_id
 }
 
 #[tokio::test]
@@ -193,26 +209,16 @@ async fn no_signature_outlives_its_share_and_a_revoked_share_stops_at_once() {
     assert_eq!(as_member(&world, &master_path(&video)).await.status, 404);
 
     let end = Timestamp::now() + SignedDuration::from_secs(600);
-    let share = Share {
-        share_id: ShareId::random(&video.short_id),
-        video: video.short_id.clone(),
-        created_by: video.owner.clone(),
-        created_at: Timestamp::now(),
-        expires_at: Some(end),
-        password_hash: None,
-        attempts: Default::default(),
-    };
-    let key = DocumentKey::Share(share.share_id.clone());
-    world.service.bucket.create(&key, &share).await.unwrap();
+    let share = share(&world, &video, Some(end)).await;
     let expires = world.service.signature_end(None);
-    let token = world.service.tokens.playback(&video.short_id, Some(&share.share_id), expires);
+    let token = world.service.tokens.playback(&video.short_id, Some(&share), expires);
     let path = format!("{}?token={token}", master_path(&video));
     let manifest = get(&world, &path, &[]).await;
     assert_eq!(manifest.status, 200);
     for url in uris(&manifest.text()) {
         assert!(url.ends_with(&format!("expires={}", end.as_second())), "{url}");
     }
-    world.service.bucket.remove(&key).await.unwrap();
+    world.service.bucket.remove(&DocumentKey::Share(share)).await.unwrap();
     assert_eq!(get(&world, &path, &[]).await.status, 401);
     assert_eq!(get(&world, &format!("{}?token={token}", info_path(&video)), &[]).await.status, 401);
 }

@@ -23,8 +23,7 @@ use serde_json::{Value, json};
 
 /// What an import writes and nothing else does while it is idle here: keys with their versions.
 async fn written(stack: &Stack) -> BTreeMap<String, String> {
-    let text = std::fs::read(stack.data().join("run/environment")).unwrap();
-    let told: BTreeMap<String, String> = serde_json::from_slice(&text).unwrap();
+    let told = stack.environment();
     let keys = Credentials::new(&told["AWS_ACCESS_KEY_ID"], &told["AWS_SECRET_ACCESS_KEY"], None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -66,7 +66,12 @@ impl Secrets {
                 found.insert(variable, value);
             }
         }
-        Self::check(&found, named)
+        let secrets = Self::check(&found, named)?;
+        // Parameters are for functions behind CloudFront: without the secret their own address would be an open door.
+        if store.is_some() && secrets.origin.is_empty() {
+            return Err(ConfigError::OriginSecret);
+        }
+        Ok(secrets)
     }
 
     /// Made up, and known to nobody: for a function that neither signs nor verifies.

@@ -61,6 +61,7 @@ fn both_kinds_of_bucket_events_name_their_keys() {
 
 #[test]
 fn what_is_not_ours_is_left_alone() {
+    assert_eq!(read("scheduler-review"), Event::Review);
     assert_eq!(read("scheduler-sweep"), Event::Sweep);
     assert_eq!(read("unknown"), Event::Other("EC2 Instance State-change Notification".into()));
     assert_eq!(read("batch-of-another-system"), Event::Other("Batch Job State Change".into()));

@@ -101,7 +101,7 @@ impl System<'_> {
         let endpoint = format!("http://{bucket}");
 
         let environment = children.service_environment(&endpoint);
-        self.plan.data.write_json("run/environment", &environment).context("the data folder cannot be written")?;
+        self.plan.data.write_environment(&environment).context("the data folder cannot be written")?;
         self.keep(children.api(&endpoint));
         self.while_all_live(health::api(&children.api_socket())).await?;
         self.keep(children.runner(&endpoint));

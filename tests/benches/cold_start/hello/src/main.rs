@@ -1,4 +1,4 @@
-//! The smallest function that answers HTTP: what cold starts are measured against (`run`, beside this file).
+//! The smallest function that answers HTTP: what cold starts are measured against (`main.rs`, beside this file).
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -19,6 +19,8 @@ locals {
         PUBLIC_URL        = local.address
         METRICS_NAMESPACE = local.metrics
         JOB_BACKEND       = var.job_backend
+        # The list of roots alone: the TLS library would also read its copies in the folder beside it, half of a cold start.
+        SSL_CERT_FILE = "/etc/pki/tls/certs/ca-bundle.crt"
         # Presigned uploads go to the bucket itself.
         UPLOAD_URL = "https://s3.${var.region}.amazonaws.com"
       },

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import boto3
+import botocore
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = Path(os.environ.get("CLIPSET_BINARIES", ROOT / "target/debug"))
@@ -109,6 +110,7 @@ locals {{
     AWS_ENDPOINT_URL    = "{self.url}"
     AWS_ENDPOINT_URL_S3 = "{self.url}"
     UPLOAD_URL          = "{self.url}"
+    SSL_CERT_FILE       = "{Path(botocore.__file__).with_name("cacert.pem")}"
     PATH                = "{os.environ['PATH']}"
   }}
 }}

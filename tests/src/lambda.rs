@@ -68,6 +68,8 @@ impl Lambda {
         command.env("AWS_ACCESS_KEY_ID", &credentials.access_key);
         command.env("AWS_SECRET_ACCESS_KEY", &credentials.secret_key);
         command.env("SECRET_KEY", SECRET_KEY).env("HLS_SIGNING_SECRET", SIGNING_SECRET);
+        // As infra/functions.tf names Lambda's.
+        command.env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt");
         command.env("PUBLIC_URL", "https://clips.example").envs(more.iter().copied());
         command.stdin(Stdio::null()).stdout(output()).stderr(output()).kill_on_drop(true);
         let process = command.spawn().unwrap_or_else(|error| panic!("{} did not start: {error}", program.display()));

@@ -97,7 +97,8 @@ async fn page(service: &Service, id: &ShareId, framed_by: &str) -> Response {
 }
 
 /// What a browser without JavaScript shows of a share that is none; the script says the same in the pages' own looks.
-const GONE: &str = "<h1>This link has ended</h1>\n<p>This share has ended, or there never was one: ask for a new link.</p>";
+const GONE: &str =
+    "<h1>This link has ended</h1>\n<p>This share has ended, or there never was one: ask for a new link.</p>";
 
 /// The script finds the share's id in its own address, opens it, and plays. `until` stands there before.
 fn script(until: &str) -> String {

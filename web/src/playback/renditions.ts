@@ -9,6 +9,9 @@ export interface Rendition {
 }
 
 export class Renditions extends EventTarget {
+  /** media-chrome reads it like an array. */
+  [place: number]: Rendition
+
   /** Called with the place in the list, -1 for automatic. */
   onchoose: (index: number) => void = () => undefined
 
@@ -37,7 +40,9 @@ export class Renditions extends EventTarget {
   /** Another stream, another list; what was chosen stays where there is such a height. */
   replace(list: Rendition[]): void {
     const height = this.#list[this.#selected]?.height
+    this.#list.forEach((_, place) => Reflect.deleteProperty(this, place))
     this.#list = list.length > 1 ? list : []
+    Object.assign(this, this.#list)
     this.#selected = height === undefined ? -1 : this.#list.findIndex((rendition) => rendition.height === height)
     this.dispatchEvent(new Event(this.#list.length > 0 ? 'addrendition' : 'removerendition'))
     this.dispatchEvent(new Event('change'))

@@ -59,6 +59,25 @@ test('files chosen in the page turn ready under their titles', async () => {
   await browser.close()
 })
 
+test('files dropped on the page are taken', async () => {
+  const browser = await openBrowser()
+  const { page, context } = browser
+  await signIn(page, stack, { path: '/upload' })
+  const devtools = await context.newCDPSession(page)
+  const data = { items: [], files: [small], dragOperationsMask: 1 }
+  const drag = (type, at) => devtools.send('Input.dispatchDragEvent', { type, x: at, y: at, data })
+  // Held over the page, and let go beside what invites to drop.
+  await drag('dragEnter', 200)
+  await drag('dragOver', 210)
+  await page.getByText('Let go to add them').waitFor()
+  await screenshot(page, 'upload-held')
+  await drag('dragOver', 20)
+  await drag('drop', 20)
+  await page.getByLabel('Title of lake_trip.mp4').waitFor()
+  await page.getByText('Choose videos, or drop them here').waitFor()
+  await browser.close()
+})
+
 test('a closed tab is no loss: the same file goes on, and what has arrived is not sent again', async () => {
   const browser = await openBrowser()
   const first = browser.page

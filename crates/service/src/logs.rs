@@ -1,16 +1,21 @@
 //! Logs: text for people; in the cloud a JSON object a line, with the id of Lambda's request in `span.requestId`.
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
-/// Starts logging to standard error; `RUST_LOG` chooses more or less (default `info`).
+/// The SDK's own spans are noise at info, and its debug lines hold signed URLs.
+const DEFAULT: &str = "info,aws_smithy_runtime=warn,aws_config=warn,aws_sdk_s3=warn,hyper=warn,s3s=warn";
+
+/// Starts logging to standard error; `RUST_LOG` chooses more or less, by target (default `info`).
 pub fn init_logs() {
-    // The SDK's own spans are noise at info, and its debug lines hold signed URLs.
-    let default = "info,aws_smithy_runtime=warn,aws_config=warn,aws_sdk_s3=warn,hyper=warn,s3s=warn";
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Not `EnvFilter`: its regular expressions are 100 kB of a function's archive.
+    let given = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = given.unwrap_or_else(|| DEFAULT.parse().expect("it is well-formed"));
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     if std::env::var_os("AWS_LAMBDA_FUNCTION_NAME").is_some() {
-        logs.json().flatten_event(true).with_span_list(false).without_time().init();
+        registry()
+            .with(lines.json().flatten_event(true).with_span_list(false).without_time().with_filter(filter))
+            .init();
     } else {
-        logs.with_ansi(false).compact().init();
+        registry().with(lines.compact().with_filter(filter)).init();
     }
 }

@@ -11,6 +11,8 @@ use clipset_transcoder::{
     work::{Outcome, Worker},
 };
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 /// Turns uploads into HLS. The environment says which bucket: BUCKET, AWS_REGION, AWS_ENDPOINT_URL_S3.
 #[derive(Debug, Parser)]
@@ -34,8 +36,7 @@ enum Command {
 fn main() -> ExitCode {
     clipset_child::enter_if_asked();
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,aws=warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    init_logs();
     match begin(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -43,6 +44,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Logs to standard error; `RUST_LOG` chooses more or less, by target.
+fn init_logs() {
+    let given = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = given.unwrap_or_else(|| Targets::new().with_default(Level::INFO).with_target("aws", Level::WARN));
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    registry().with(lines.with_filter(filter)).init();
 }
 
 #[tokio::main]

@@ -1,6 +1,6 @@
 //! A library of 10,000 clips beside one of 100: the status of a migration, the first page, a search.
 //!
-//! `cargo bench -p clipset-tests --bench catalogue` (a minute)
+//! `cargo bench --bench catalogue` (a minute)
 #![allow(missing_docs)]
 
 use std::time::{Duration, Instant};

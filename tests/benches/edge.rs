@@ -1,7 +1,7 @@
 //! What the check costs: signed 1 MiB segments out of the cache, beside the same cache with no
 //! check, and beside nginx serving the same files plainly.
 //!
-//! `cargo bench -p clipset-tests --bench edge` (needs wrk; two minutes)
+//! `cargo bench --bench edge` (needs wrk; two minutes)
 #![allow(missing_docs)]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -1,7 +1,7 @@
 //! A signed manifest of 450 segments, beside axum answering the same bytes from memory; and the
 //! memory that `clipset serve` takes for 100,000 of them.
 //!
-//! `cargo build --release --bins && cargo bench -p clipset-tests --bench manifest` (needs wrk; two minutes)
+//! `cargo build --release --bins && cargo bench --bench manifest` (needs wrk; two minutes)
 #![allow(missing_docs)]
 
 use std::{net::SocketAddr, process::Command, time::Duration};

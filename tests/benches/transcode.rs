@@ -1,7 +1,7 @@
 //! What a job adds to the FFmpeg that it runs, and what one run for all sizes saves. Ratios of runs
 //! beside each other, so that a slow machine slows both.
 //!
-//! `cargo build --release --bins && cargo bench -p clipset-tests --bench transcode` (ten minutes on two cores);
+//! `cargo build --release --bins && cargo bench --bench transcode` (ten minutes on two cores);
 //! `-- encoding`, `-- ladder` or `-- repackaging` for one of the three.
 #![allow(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! From the last byte of an upload to the first that plays: 60 s of 1080p30 H.264/AAC, copied and encoded.
 //!
-//! `cargo build --release --bins && cargo bench -p clipset-tests --bench upload` (three minutes)
+//! `cargo build --release --bins && cargo bench --bench upload` (three minutes)
 #![allow(missing_docs)]
 
 use std::time::Instant;

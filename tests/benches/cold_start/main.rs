@@ -1,7 +1,7 @@
 //! Cold start: from the start of a function's process to its first answer, beside a `lambda_http` hello world.
 //!
 //! `cargo lambda build --locked --profile lambda --lambda-dir target/packages -p clipset-stream-info -p clipset-sign-manifest`,
-//! the same with `-p clipset-hello`, then `cargo bench -p clipset-tests --bench cold_start` (half a minute)
+//! the same with `-p clipset-hello`, then `cargo bench --bench cold_start` (half a minute)
 #![allow(missing_docs)]
 
 use std::{path::Path, time::Instant};

@@ -17,7 +17,15 @@ pub enum Failure {
         /// FFmpeg's last lines, cleaned of paths.
         log: Vec<String>,
     },
-    /// It may go better next time: the bucket away, the disk full, FFmpeg killed.
+    /// FFmpeg was ended by a signal, such as a driver's fault or a lack of memory: it may go better next time.
+    #[error("{reason}")]
+    Crashed {
+        /// A sentence for whoever runs the runner, and for the owner if it happens every time.
+        reason: String,
+        /// FFmpeg's last lines, cleaned of paths.
+        log: Vec<String>,
+    },
+    /// What is around FFmpeg failed, the bucket or the disk: it may go better next time.
     #[error("{reason}")]
     Passing {
         /// A sentence for whoever runs the runner, and for the owner if it happens every time.
@@ -68,7 +76,7 @@ impl Failure {
             Some(SIGXCPU) => "The file takes more processor time than is allowed.",
             Some(SIGXFSZ) => "The file becomes larger than is allowed.",
             Some(signal) => {
-                return Self::Passing { reason: format!("FFmpeg was ended by signal {signal}."), log };
+                return Self::Crashed { reason: format!("FFmpeg was ended by signal {signal}."), log };
             }
             None if said("Cannot allocate memory") => "The file takes more memory than is allowed.",
             None if said("moov atom not found") => NO_INDEX,
@@ -135,7 +143,7 @@ mod tests {
     #[test]
     fn what_ffmpeg_died_of_decides_whether_another_try_helps() {
         let ended = |raw: i32, line: &str| Failure::of_ffmpeg(ExitStatus::from_raw(raw), vec![line.to_owned()]);
-        assert!(matches!(ended(9, ""), Failure::Passing { .. }), "killed");
+        assert!(matches!(ended(9, ""), Failure::Crashed { .. }), "killed");
         assert!(matches!(ended(1 << 8, "av_write: No space left on device"), Failure::Passing { .. }));
         assert!(matches!(ended(25, ""), Failure::Permanent { .. }), "file size");
         assert!(matches!(ended(24, ""), Failure::Permanent { .. }), "processor time");

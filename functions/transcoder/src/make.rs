@@ -70,7 +70,7 @@ impl Task<'_> {
     }
 
     /// Runs on the GPU, if something is encoded and the GPU is wanted and works; on the processor
-    /// if it breaks down.
+    /// if it breaks down. A failing bucket or a full disk is not the GPU's fault.
     async fn with_encoder(
         &self,
         encodes: bool,
@@ -81,7 +81,7 @@ impl Task<'_> {
             if inner.encoders.nvenc_works(settings).await {
                 held.note(vec!["encoded by the GPU".to_owned()]).await?;
                 match run(Encoder::Nvenc).await {
-                    Err(Failure::Permanent { reason, .. } | Failure::Passing { reason, .. }) => {
+                    Err(Failure::Permanent { reason, .. } | Failure::Crashed { reason, .. }) => {
                         inner.encoders.nvenc_failed(settings);
                         held.note(vec![format!("the GPU failed ({reason}), so the processor encodes")]).await?;
                     }
@@ -118,7 +118,7 @@ impl Task<'_> {
         let produced = match production.run(&inner.bucket, told).await {
             Ok(produced) => produced,
             Err(failure) => {
-                if !matches!(failure, Failure::LeaseLost | Failure::Passing { .. }) {
+                if !matches!(failure, Failure::LeaseLost | Failure::Crashed { .. } | Failure::Passing { .. }) {
                     // What another try leaves behind the sweep finds; this we know of now.
                     let _ = inner.bucket.remove_all(&format!("hls/{encode}/")).await;
                 }

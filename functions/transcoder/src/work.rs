@@ -174,10 +174,12 @@ async fn settle(
         }
         Err(Failure::LeaseLost) => Outcome::Lost,
         Err(Failure::Permanent { reason, log }) => recorded(held.fail(&reason, &log).await, Outcome::Failed(reason)),
-        Err(Failure::Passing { reason, log }) if held.lease.attempt() >= MAX_ATTEMPTS => {
+        Err(Failure::Crashed { reason, log } | Failure::Passing { reason, log })
+            if held.lease.attempt() >= MAX_ATTEMPTS =>
+        {
             recorded(held.fail(&reason, &log).await, Outcome::Failed(reason))
         }
-        Err(Failure::Passing { reason, .. } | Failure::NotCopyable(reason)) => {
+        Err(Failure::Crashed { reason, .. } | Failure::Passing { reason, .. } | Failure::NotCopyable(reason)) => {
             tracing::warn!(job = %held.job.id, reason, "to be tried again");
             // Not at once: what failed now would fail again. The lease is held meanwhile.
             tokio::select! {

@@ -1,7 +1,8 @@
 //! The runner as a process, beside the embedded bucket: from a finished upload to what is published.
 
 use std::{
-    path::Path,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -237,18 +238,23 @@ async fn a_clip_that_takes_too_long_fails_and_ffmpeg_with_it() {
     assert_eq!(at_work_in(&system.scratch()), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gpu_that_breaks_down_in_mid_job_is_replaced_by_the_processor() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -c:a aac");
-    let system = System::new(json!({})).await;
-    // A GPU that passes the trial and fails the job.
+/// An FFmpeg whose GPU passes the trial and fails the job with these words.
+fn with_gpu_that_says(system: &System, words: &str) -> PathBuf {
     let fake = system.folder.path().join("ffmpeg");
-    let script = "#!/bin/sh\ncase \"$*\" in\n*lavfi*h264_nvenc*) exit 0;;\n*h264_nvenc*) echo no GPU >&2; exit 1;;\n\
-                  *) exec ffmpeg \"$@\";;\nesac\n";
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*lavfi*h264_nvenc*) exit 0;;\n*h264_nvenc*) echo '{words}' >&2; exit 1;;\n\
+         *) exec ffmpeg \"$@\";;\nesac\n"
+    );
     std::fs::write(&fake, script).unwrap();
     std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fake
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gpu_that_breaks_down_in_mid_job_is_replaced_by_the_processor() {
+    let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -c:a aac");
+    let system = System::new(json!({})).await;
+    let fake = with_gpu_that_says(&system, "no GPU");
     for format in ["hls", "progressive"] {
         system.choose(json!({"use_gpu_transcoding": true, "video_output_format": format})).await;
         let (video, job) = system.upload(&clip.file).await;
@@ -260,6 +266,19 @@ async fn a_gpu_that_breaks_down_in_mid_job_is_replaced_by_the_processor() {
         let notes = system.job(&job).await.unwrap().notes;
         assert!(notes.iter().any(|note| note.starts_with("the GPU failed (")), "{notes:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_not_blamed_on_the_gpu() {
+    let clip = Clip::of("a.mp4", "320x180", "30", 2.0, "-c:v mpeg4 -c:a aac");
+    let system = System::new(json!({"use_gpu_transcoding": true})).await;
+    let fake = with_gpu_that_says(&system, "av_interleaved_write_frame(): No space left on device");
+    let (_, job) = system.upload(&clip.file).await;
+    let mut runner = system.runner_with(&["run", job.as_str()], &[("FFMPEG", fake.to_str().unwrap())]);
+    assert!(!runner.wait().await.unwrap().success());
+    let left = system.job(&job).await.unwrap();
+    assert_eq!(left.state, JobState::Waiting);
+    assert!(!left.notes.iter().any(|note| note.contains("GPU failed")), "{:?}", left.notes);
 }
 
 #[tokio::test(flavor = "multi_thread")]

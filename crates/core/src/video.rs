@@ -3,7 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EncodeId, JobId, RenditionName, ShortId, Username};
+use crate::id::{EncodeId, JobId, ShortId, Username};
+
+pub use publication::{Extras, HlsStream, Publication, Superseded, retire_at};
+
+mod publication;
 
 /// Who sees a completed video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,52 +53,6 @@ pub struct Upload {
     pub upload_id: String,
     /// The name that the file had, for the download.
     pub file_name: String,
-}
-
-/// An HLS stream in the bucket.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HlsStream {
-    /// `hls/{uuid}/`.
-    pub encode: EncodeId,
-    /// Empty: `master.m3u8` is the one media playlist. Else the folders below, source first.
-    #[serde(default)]
-    pub renditions: Vec<RenditionName>,
-}
-
-/// What is published of a video: what players get.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Publication {
-    /// The job that made it; it may publish once.
-    pub job: JobId,
-    /// When.
-    pub at: Timestamp,
-    /// Seconds.
-    pub duration_seconds: f64,
-    /// Pixels of the best rendition, as shown.
-    pub width: u32,
-    /// Pixels of the best rendition, as shown.
-    pub height: u32,
-    /// The stream, unless the video is progressive only.
-    pub hls: Option<HlsStream>,
-    /// `progressive/{uuid}.mp4`.
-    pub progressive: Option<EncodeId>,
-    /// `images/{uuid}.jpg`.
-    pub poster: Option<EncodeId>,
-    /// `images/{uuid}/…`: sprites and their index.
-    #[serde(default)]
-    pub storyboard: Option<EncodeId>,
-    /// When the stream passed its check; only then may the original go.
-    #[serde(default)]
-    pub checked: Option<Timestamp>,
-}
-
-/// Something that was published and no longer is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Superseded {
-    /// The uuid below which it stands.
-    pub id: EncodeId,
-    /// The end of the last signature that may lead to it; not removed before.
-    pub until: Timestamp,
 }
 
 /// One video. Fields change through the methods below alone.
@@ -388,164 +346,5 @@ impl Video {
     }
 }
 
-/// What follows a publication.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extras {
-    /// `images/{uuid}.jpg`.
-    pub poster: Option<EncodeId>,
-    /// `progressive/{uuid}.mp4`.
-    pub progressive: Option<EncodeId>,
-    /// `images/{uuid}/…`.
-    pub storyboard: Option<EncodeId>,
-}
-
-impl Publication {
-    /// Every uuid that it names.
-    pub fn ids(&self) -> impl Iterator<Item = EncodeId> + use<> {
-        let hls = self.hls.as_ref().map(|stream| stream.encode);
-        [hls, self.progressive, self.poster, self.storyboard].into_iter().flatten()
-    }
-}
-
-/// The time at which a signature made at `now` or before has surely run out.
-pub fn retire_at(now: Timestamp, life: crate::signing::SignatureLife) -> Timestamp {
-    let seconds = now.as_second().max(0) as u64;
-    let wait = life.latest_end(seconds) - seconds;
-    now.saturating_add(SignedDuration::from_secs(wait as i64)).expect("a duration in seconds")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> Timestamp {
-        "2026-11-22T10:00:00Z".parse().expect("a time")
-    }
-
-    fn job(video: &Video, number: u32) -> JobId {
-        format!("{}-first-{number}", video.short_id).parse().expect("a job id")
-    }
-
-    fn uploading() -> Video {
-        let upload = Upload { original: Some(EncodeId::random()), upload_id: "u".into(), file_name: "clip.mp4".into() };
-        Video::begin(ShortId::random(), "ada".parse().expect("a name"), "Clip".into(), upload, now())
-    }
-
-    fn publication(job: JobId) -> Publication {
-        Publication {
-            job,
-            at: now(),
-            duration_seconds: 1.0,
-            width: 2,
-            height: 2,
-            hls: Some(HlsStream { encode: EncodeId::random(), renditions: vec![] }),
-            progressive: None,
-            poster: None,
-            storyboard: None,
-            checked: None,
-        }
-    }
-
-    fn pending() -> Video {
-        let mut video = uploading();
-        let job = job(&video, 1);
-        video.complete_upload(10, job).expect("uploading");
-        video
-    }
-
-    #[test]
-    fn a_clip_goes_from_upload_to_published() {
-        let mut video = pending();
-        assert_eq!(video.phase.name(), "pending");
-        video.start_processing().expect("pending");
-        assert_eq!(video.phase.name(), "processing");
-        video.publish(publication(job(&video, 1)), now()).expect("processing");
-        assert_eq!(video.phase.name(), "completed");
-    }
-
-    #[test]
-    fn of_two_finishers_of_one_job_the_first_wins() {
-        let mut video = pending();
-        let first = publication(job(&video, 1));
-        video.publish(first.clone(), now()).expect("pending");
-        let second = video.publish(publication(job(&video, 1)), now());
-        assert!(matches!(second, Err(VideoError::AlreadyPublished(_))));
-        assert_eq!(video.publication, Some(first));
-    }
-
-    #[test]
-    fn a_second_publication_keeps_pictures_and_supersedes_the_first_stream() {
-        let mut video = pending();
-        let first = publication(job(&video, 1));
-        let old = first.hls.clone().expect("a stream").encode;
-        video.publish(first, now()).expect("pending");
-        let poster = EncodeId::random();
-        video.attach(Extras { poster: Some(poster), ..Extras::default() }, now()).expect("published");
-        video.publish(publication(job(&video, 2)), now()).expect("published");
-        assert_eq!(video.publication.as_ref().and_then(|p| p.poster), Some(poster));
-        assert_eq!(video.superseded, [Superseded { id: old, until: now() }]);
-        assert_eq!(video.forget_superseded(now()), []);
-        let later = now() + SignedDuration::from_secs(1);
-        assert_eq!(video.forget_superseded(later), [old]);
-    }
-
-    #[test]
-    fn an_original_goes_only_after_the_stream_that_is_published_passed_its_check() {
-        let mut video = pending();
-        let original = video.upload.original.expect("an original");
-        assert!(video.retire_original(now()).is_err());
-        video.publish(publication(job(&video, 1)), now()).expect("pending");
-        assert!(video.retire_original(now()).is_err());
-        assert!(video.pass_check(EncodeId::random(), now()).is_err(), "another stream's check does not count");
-        let encode = video.stream().expect("a stream").encode;
-        video.pass_check(encode, now()).expect("published");
-        video.publish(publication(job(&video, 2)), now()).expect("published");
-        assert!(video.retire_original(now()).is_err(), "a new stream has its own check");
-        let encode = video.stream().expect("a stream").encode;
-        video.pass_check(encode, now()).expect("published");
-        video.retire_original(now()).expect("checked");
-        assert_eq!(video.upload.original, None);
-        assert!(video.ids().contains(&original), "known until the sweep removed it");
-    }
-
-    #[test]
-    fn a_clip_ends_by_its_own_days_else_by_those_of_the_settings() {
-        let mut video = uploading();
-        let day = SignedDuration::from_hours(24);
-        assert_eq!(video.expires_at(None), None);
-        assert_eq!(video.expires_at(Some(2)), Some(now() + day * 2));
-        video.expire_after_days = Some(3);
-        assert_eq!(video.expires_at(Some(2)), Some(now() + day * 3));
-        video.expire_after_days = Some(0);
-        assert_eq!(video.expires_at(Some(2)), None);
-    }
-
-    #[test]
-    fn wrong_transitions_are_refused() {
-        let mut video = uploading();
-        assert!(video.start_processing().is_err());
-        assert!(video.retry(job(&video, 2)).is_err());
-        assert!(video.fail("no".into()).is_err());
-        assert!(video.publish(publication(job(&video, 1)), now()).is_err());
-        assert!(video.attach(Extras::default(), now()).is_err());
-        video.delete(now());
-        assert!(video.complete_upload(1, job(&video, 1)).is_err());
-        assert!(video.publish(publication(job(&video, 1)), now()).is_err());
-    }
-
-    #[test]
-    fn a_failure_after_publication_does_not_take_it_away() {
-        let mut video = pending();
-        video.publish(publication(job(&video, 1)), now()).expect("pending");
-        video.fail("the ladder broke".into()).expect("published");
-        assert_eq!(video.phase, Phase::Completed);
-    }
-
-    #[test]
-    fn documents_read_back_as_written() {
-        let mut video = pending();
-        video.fail("because".into()).expect("pending");
-        let text = serde_json::to_string(&video).expect("JSON");
-        assert_eq!(serde_json::from_str::<Video>(&text).expect("the document"), video);
-    }
-}
+mod tests;

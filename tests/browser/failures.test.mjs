@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { inspect, openBrowser, screenshot, signIn, until } from './harness.mjs'
+import { inspect, openBrowser, signIn, until } from './harness.mjs'
 import { makeClip } from './media.mjs'
 import { currentTime, playing } from './player.mjs'
 import { startStack } from './stack.mjs'

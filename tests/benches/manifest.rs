@@ -1,5 +1,5 @@
 //! A signed manifest of 450 segments, beside axum answering the same bytes from memory; and the
-//! memory that `clipset serve` takes for 100,000 of them.
+//! memory that `clipset serve` takes for more than 100,000 of them.
 //!
 //! `cargo build --release --bins && cargo bench --bench manifest` (needs wrk; two minutes)
 #![allow(missing_docs)]

@@ -118,7 +118,7 @@ impl Task<'_> {
         let produced = match production.run(&inner.bucket, told).await {
             Ok(produced) => produced,
             Err(failure) => {
-                if !matches!(failure, Failure::LeaseLost | Failure::Crashed { .. } | Failure::Passing { .. }) {
+                if matches!(failure, Failure::Permanent { .. } | Failure::NotCopyable(_)) {
                     // What another try leaves behind the sweep finds; this we know of now.
                     let _ = inner.bucket.remove_all(&format!("hls/{encode}/")).await;
                 }

@@ -35,6 +35,27 @@ test('403 on every segment: one file plays instead', async () => {
   await browser.close()
 })
 
+test('where hls.js cannot run the browser plays HLS by itself, and goes on when its signatures have run out', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await page.addInitScript(() => delete globalThis.MediaSource)
+  const [playlists, gone] = [[], []]
+  page.on('response', (response) => {
+    if (response.url().includes('/hls/master.m3u8')) playlists.push(response.status())
+    else if (response.status() === 410) gone.push(response.url())
+  })
+  await signIn(page, stack, { path: `/v/${shortId}` })
+  await until('its own HLS', async () => (await source(page).catch(() => '')).includes('/hls/master.m3u8'))
+  await playing(page)
+  await until('signatures that ran out', () => gone.length > 0, { seconds: 30 })
+  const from = await currentTime(page)
+  await until('new ones', () => playlists.length > 1, { seconds: 10 })
+  await until('play', async () => (await currentTime(page)) > from + 3, { seconds: 10 })
+  assert.ok((await currentTime(page)) < from + 5, 'it jumped')
+  assert.ok((await source(page)).includes('/hls/master.m3u8'))
+  await browser.close()
+})
+
 test('500 on everything: a sentence and a button, and after it the clip', async () => {
   const browser = await openBrowser()
   const { page } = browser

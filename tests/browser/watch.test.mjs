@@ -96,6 +96,23 @@ test('the player is used by keyboard alone', async () => {
   await browser.close()
 })
 
+test('the picture leaves the page, and the theatre is a button too', async () => {
+  const browser = await watch()
+  const { page } = browser
+  await playing(page)
+  const inside = () => page.evaluate(() => document.pictureInPictureElement === document.querySelector('video'))
+  await page.getByRole('button', { name: 'enter picture in picture mode' }).click()
+  await until('picture in picture', inside)
+  await page.getByRole('button', { name: 'exit picture in picture mode' }).click()
+  await until('the picture back', async () => !(await inside()))
+  const theatre = page.getByRole('button', { name: 'Theatre mode' })
+  for (const pressed of ['true', 'false']) {
+    await theatre.click()
+    assert.equal(await theatre.getAttribute('aria-pressed'), pressed)
+  }
+  await browser.close()
+})
+
 test('the time line shows what is there', async () => {
   await until('the storyboard', async () => (await stack.api(`/api/videos/${shortId}`)).has_storyboard)
   // The media routes trust a clip's document for a second.

@@ -8,10 +8,11 @@ export interface Place {
   rate: number
 }
 
-/** The place of a video; `last` where it has not begun to know itself. */
+/** The place of a video; `last` where it has not begun to know itself. An error pauses it, which is not the viewer's wish. */
 export function placeOf(video: HTMLVideoElement, last: Place): Place {
   if (video.readyState === HTMLMediaElement.HAVE_NOTHING) return last
-  return { position: video.currentTime, playing: !video.paused && !video.ended, rate: video.playbackRate }
+  const playing = video.error ? last.playing : !video.paused && !video.ended
+  return { position: video.currentTime, playing, rate: video.playbackRate }
 }
 
 /** Goes there as soon as the new source is known. Loading a source sets the speed back and pauses. */

@@ -1,13 +1,14 @@
 /** Playing an address that the browser understands by itself: an MP4, or HLS where hls.js cannot run. */
 import { PlaybackError, errorOf } from './errors.ts'
-import { goTo, placeOf, type Place } from './place.ts'
+import { goTo, type Place } from './place.ts'
 import { pause, pauseAfter } from './retry.ts'
 
 export interface PlainOptions {
   video: HTMLVideoElement
   /** The address, token included; asked for anew after each error, for signatures run out. */
   locate: (signal: AbortSignal) => Promise<string>
-  place: Place
+  /** Where the viewer is, or was before an error. */
+  place: () => Place
   /** It will not play this way. */
   onfail: (error: PlaybackError) => void
 }
@@ -21,9 +22,8 @@ const PROGRESS = 5
 export function playPlain({ video, locate, place, onfail }: PlainOptions): () => void {
   const ended = new AbortController()
   const { signal } = ended
-  let last = place
   let errors = 0
-  let failedAt = place.position
+  let failedAt = place().position
 
   function end(): void {
     if (signal.aborted) return
@@ -41,7 +41,7 @@ export function playPlain({ video, locate, place, onfail }: PlainOptions): () =>
     try {
       const address = await locate(signal)
       if (signal.aborted) return
-      goTo(video, last, signal)
+      goTo(video, place(), signal)
       video.src = address
     } catch (thrown) {
       fail(errorOf(thrown))
@@ -49,10 +49,10 @@ export function playPlain({ video, locate, place, onfail }: PlainOptions): () =>
   }
 
   async function onError(): Promise<void> {
-    last = placeOf(video, last)
-    if (Math.abs(last.position - failedAt) > PROGRESS) errors = 0
-    failedAt = last.position
-    if (++errors >= ERRORS || video.error?.code === MediaError.MEDIA_ERR_DECODE) return fail(new PlaybackError('media'))
+    const { position } = place()
+    if (Math.abs(position - failedAt) > PROGRESS) errors = 0
+    failedAt = position
+    if (++errors >= ERRORS) return fail(new PlaybackError('media'))
     await pause(pauseAfter(errors), signal)
     if (!signal.aborted) await load()
   }

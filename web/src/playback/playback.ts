@@ -100,7 +100,6 @@ export class Playback {
 
   #play(way: Way, info: Playable, HlsJs: HlsClass | null): () => void {
     const { video } = this.#options
-    const place = this.#place
     const onfail = (error: PlaybackError) => this.#next(way, error)
     if (way !== 'hls' || !HlsJs) {
       let first: Playable | null = info
@@ -110,7 +109,7 @@ export class Playback {
         return opened((way === 'native' ? now.manifest_url : now.stream_url) ?? '', now)
       }
       Renditions.on(video).replace([])
-      return playPlain({ video, locate, place, onfail })
+      return playPlain({ video, locate, place: () => this.#place, onfail })
     }
     const signatures = new Signatures(async (signal) => {
       const now = await this.#ask(signal)
@@ -118,7 +117,7 @@ export class Playback {
     })
     signatures.onrepublished = () => this.#restart(way)
     const manifest = opened(info.manifest_url ?? '', info)
-    return playHls(HlsJs, { video, manifest, signatures, renditions: Renditions.on(video), place, onfail })
+    return playHls(HlsJs, { video, manifest, signatures, renditions: Renditions.on(video), place: this.#place, onfail })
   }
 
   async #ask(signal: AbortSignal): Promise<Playable> {

@@ -1,5 +1,7 @@
 // Administration: settings, members and their invitations, older clips.
 import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { inspect, openBrowser, signIn, until } from './harness.mjs'
@@ -63,6 +65,37 @@ test('a preset fills the fields, a field changed by hand makes it custom, and a 
   const gpu = await stack.api('/api/config/encoders')
   assert.equal(await page.getByRole('switch', { name: 'Encode with the GPU' }).isEnabled(), gpu.gpu_available)
   await browser.close()
+})
+
+test('the GPU is a switch where a runner measured one, and the processor stands in where it breaks down', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clipset-gpu-'))
+  // It passes the trial on a made picture and fails every clip.
+  const ffmpeg = join(folder, 'ffmpeg')
+  const cases = '*lavfi*h264_nvenc*) exit 0;; *h264_nvenc*) echo "[h264_nvenc @ 0x55d1] No capable devices found" >&2; exit 1;; *) exec ffmpeg "$@";;'
+  writeFileSync(ffmpeg, `#!/bin/sh\ncase "$*" in ${cases} esac\n`)
+  chmodSync(ffmpeg, 0o755)
+  const system = await startStack({ FFMPEG: ffmpeg })
+  try {
+    await until('a measured GPU', async () => (await system.api('/api/config/encoders')).gpu_available)
+    const browser = await openBrowser()
+    const { page } = browser
+    await signIn(page, system, { path: '/admin' })
+    const gpu = page.getByRole('switch', { name: 'Encode with the GPU' })
+    await page.getByText('Measured: a GPU').waitFor()
+    await gpu.check()
+    await page.getByLabel('NVENC preset').waitFor()
+    await inspect(page, 'admin-gpu')
+    await save(page)
+    assert.equal((await system.api('/api/config')).use_gpu_transcoding, true)
+    await browser.close()
+    const clip = await makeClip(join(folder, 'a.mp4'), { seconds: 20, size: '320x180', keyframesEvery: 9999 })
+    const id = await system.upload(clip)
+    await system.ready(id)
+    assert.match(await system.clipset('status', id), /the GPU failed \(\[h264_nvenc\] No capable devices found\), so the processor encodes/)
+  } finally {
+    await system.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('a stale page is told so, and overwrites nothing', async () => {

@@ -8,10 +8,11 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
+use clipset_logs::init_logs;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    Problem, Service, init_logs,
+    Problem, Service,
     metrics::{Metrics, measure},
 };
 

@@ -1,4 +1,4 @@
-//! What every function shares: configuration, tokens, who asks, errors as problem+json, logs.
+//! What every function shares: configuration, tokens, who asks, errors as problem+json.
 //!
 //! A function is `router(Arc<Service>) -> axum::Router`. Its `main` hands the router to
 //! [`run_on_lambda`]; `clipset serve` mounts all of them in one process.
@@ -8,7 +8,6 @@ mod config;
 mod extract;
 mod gate;
 mod lambda;
-mod logs;
 mod metrics;
 mod problem;
 mod secrets;
@@ -21,7 +20,6 @@ pub use config::{Config, ConfigError, JobBackend};
 pub use extract::{Json, PathId, PathName};
 pub use gate::{Gate, TokenQuery, Watcher};
 pub use lambda::{on_lambda, run_on_lambda};
-pub use logs::init_logs;
 pub use metrics::{Metrics, Work};
 pub use problem::Problem;
 pub use secrets::{ParameterError, ParameterStore, Secrets};

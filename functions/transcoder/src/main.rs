@@ -5,14 +5,13 @@ use std::{io::Write, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use clipset_core::id::JobId;
+use clipset_logs::init_logs;
 use clipset_transcoder::{
     config::TranscoderConfig,
     watch::{stopped, watch},
     work::{Outcome, Worker},
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::Level;
-use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 /// Turns uploads into HLS. The environment says which bucket: BUCKET, AWS_REGION, AWS_ENDPOINT_URL_S3.
 #[derive(Debug, Parser)]
@@ -44,14 +43,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Logs to standard error; `RUST_LOG` chooses more or less, by target.
-fn init_logs() {
-    let given = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let filter = given.unwrap_or_else(|| Targets::new().with_default(Level::INFO).with_target("aws", Level::WARN));
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
-    registry().with(lines.with_filter(filter)).init();
 }
 
 #[tokio::main]

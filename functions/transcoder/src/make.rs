@@ -7,7 +7,7 @@ use clipset_core::{id::EncodeId, job::JobKind, key::MediaKey, settings::OutputFo
 use crate::{
     arguments::{Encoder, Recipe, Rendition, mp4},
     failure::Failure,
-    messages::speak_of_damage,
+    messages::{said_of_gpu, speak_of_damage},
     phases::{FETCHED, PUBLISHED, Task},
     plan::{Origin, Picture, Plan},
     probe::probe,
@@ -79,13 +79,17 @@ impl Task<'_> {
         let Self { inner, held, settings, .. } = self;
         if encodes && settings.use_gpu_transcoding {
             if inner.encoders.nvenc_works(settings).await {
-                held.note(vec!["encoded by the GPU".to_owned()]).await?;
                 match run(Encoder::Nvenc).await {
-                    Err(Failure::Permanent { reason, .. } | Failure::Crashed { reason, .. }) => {
+                    Err(Failure::Permanent { reason, log } | Failure::Crashed { reason, log }) => {
                         inner.encoders.nvenc_failed(settings);
-                        held.note(vec![format!("the GPU failed ({reason}), so the processor encodes")]).await?;
+                        let why = said_of_gpu(&log).unwrap_or(&reason);
+                        held.note(vec![format!("the GPU failed ({why}), so the processor encodes")]).await?;
                     }
-                    other => return other,
+                    Err(passing) => return Err(passing),
+                    Ok(made) => {
+                        held.note(vec!["encoded by the GPU".to_owned()]).await?;
+                        return Ok(made);
+                    }
                 }
             } else {
                 held.note(vec!["the GPU does not work on this runner, so the processor encodes".to_owned()]).await?;

@@ -27,6 +27,12 @@ pub(crate) fn speak_of_damage(warnings: &[String]) -> bool {
     warnings.iter().any(|line| WORDS.iter().any(|words| line.contains(words)))
 }
 
+/// What FFmpeg said of a GPU that did not encode, where it said anything.
+pub(crate) fn said_of_gpu(log: &[String]) -> Option<&str> {
+    const WORDS: [&str; 4] = ["nvenc", "NVENC", "cuda", "CUDA"];
+    log.iter().find(|line| WORDS.iter().any(|words| line.contains(words))).map(String::as_str)
+}
+
 /// Keeps the last lines of `stderr`, cleaned of the path `scratch`, until its end.
 pub(crate) async fn read_messages(stderr: ChildStderr, kept: Arc<Mutex<VecDeque<String>>>, scratch: String) {
     let mut reader = BufReader::new(stderr);

@@ -5,7 +5,7 @@ use std::{env, fs, net::SocketAddr};
 use anyhow::{Context as _, Result};
 use clipset_core::key::EDGE_PREFIXES;
 use clipset_local_bucket::{Config, Server};
-use clipset_service::init_logs;
+use clipset_logs::init_logs;
 
 use crate::{args::BucketArgs, data::write_private, serve::stop_signal};
 

@@ -11,7 +11,8 @@ use axum::{
     response::{IntoResponse as _, Response},
     serve::ListenerExt as _,
 };
-use clipset_service::{Problem, Service, init_logs};
+use clipset_logs::init_logs;
+use clipset_service::{Problem, Service};
 use reqwest::StatusCode;
 use tokio::{
     net::{TcpListener, UnixListener},

@@ -8,7 +8,8 @@ mod tombstones;
 use std::sync::Arc;
 
 use clipset_bucket::SdkConfig;
-use clipset_service::{JobBackend, Metrics, Service, init_logs};
+use clipset_logs::init_logs;
+use clipset_service::{JobBackend, Metrics, Service};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 pub use batch::Batch;

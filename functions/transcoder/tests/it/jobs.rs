@@ -240,21 +240,39 @@ async fn a_clip_that_takes_too_long_fails_and_ffmpeg_with_it() {
 
 /// An FFmpeg whose GPU passes the trial and fails the job with these words.
 fn with_gpu_that_says(system: &System, words: &str) -> PathBuf {
+    let cases = format!("*lavfi*h264_nvenc*) exit 0;; *h264_nvenc*) echo '{words}' >&2; exit 1;;");
+    ffmpeg_of(system, &format!("case \"$*\" in {cases} esac"))
+}
+
+/// An FFmpeg that does `first` before it is the real one.
+fn ffmpeg_of(system: &System, first: &str) -> PathBuf {
     let fake = system.folder.path().join("ffmpeg");
-    let script = format!(
-        "#!/bin/sh\ncase \"$*\" in\n*lavfi*h264_nvenc*) exit 0;;\n*h264_nvenc*) echo '{words}' >&2; exit 1;;\n\
-         *) exec ffmpeg \"$@\";;\nesac\n"
-    );
-    std::fs::write(&fake, script).unwrap();
+    std::fs::write(&fake, format!("#!/bin/sh\n{first}\nexec ffmpeg \"$@\"\n")).unwrap();
     std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
     fake
+}
+
+/// Without a GPU here: x264 gets what is meant for NVENC.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gpu_that_works_encodes_and_is_said_to_have() {
+    let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -c:a aac");
+    let system = System::new(json!({"use_gpu_transcoding": true})).await;
+    let words = "h264_nvenc) word=libx264;; p[1-7]) word=ultrafast;; hq) word=film;;";
+    let stand_in =
+        ffmpeg_of(&system, &format!("for word; do shift; case $word in {words} esac; set -- \"$@\" \"$word\"; done"));
+    let (_, job) = system.upload(&clip.file).await;
+    let mut runner = system.runner_with(&["run", job.as_str()], &[("FFMPEG", stand_in.to_str().unwrap())]);
+    assert!(runner.wait().await.unwrap().success());
+    let notes = system.job(&job).await.unwrap().notes;
+    assert!(notes.iter().any(|note| note == "encoded by the GPU"), "{notes:?}");
+    assert!(!notes.iter().any(|note| note.contains("processor")), "{notes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gpu_that_breaks_down_in_mid_job_is_replaced_by_the_processor() {
     let clip = Clip::of("a.mp4", "320x180", "30", 5.0, "-c:v mpeg4 -c:a aac");
     let system = System::new(json!({})).await;
-    let fake = with_gpu_that_says(&system, "no GPU");
+    let fake = with_gpu_that_says(&system, "[h264_nvenc @ 0x55d1] OpenEncodeSessionEx failed: out of memory (10)");
     for format in ["hls", "progressive"] {
         system.choose(json!({"use_gpu_transcoding": true, "video_output_format": format})).await;
         let (video, job) = system.upload(&clip.file).await;
@@ -264,7 +282,9 @@ async fn a_gpu_that_breaks_down_in_mid_job_is_replaced_by_the_processor() {
         assert_eq!(published.hls.is_some(), format == "hls");
         assert!(published.progressive.is_some());
         let notes = system.job(&job).await.unwrap().notes;
-        assert!(notes.iter().any(|note| note.starts_with("the GPU failed (")), "{notes:?}");
+        let told =
+            "the GPU failed ([h264_nvenc] OpenEncodeSessionEx failed: out of memory (10)), so the processor encodes";
+        assert!(notes.iter().any(|note| note == told), "{notes:?}");
     }
 }
 

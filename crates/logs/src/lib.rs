@@ -1,7 +1,7 @@
 //! Logs of every program: text for people; in the cloud's functions a JSON object a line, with the id of Lambda's request
 //! in `span.requestId`.
 
-use tracing::{Level, level_filters::LevelFilter, warn};
+use tracing::{level_filters::LevelFilter, warn};
 use tracing_subscriber::{
     filter::{ParseError, Targets},
     fmt,
@@ -19,12 +19,16 @@ const QUIET: [(&str, LevelFilter); 4] = [
     ("s3s", LevelFilter::WARN),
 ];
 
+/// What is logged where `RUST_LOG` asks for nothing.
+const STANDARD: &str = "info";
+
 /// Starts logging to standard error; `RUST_LOG` chooses more or less, by target (default `info`).
 pub fn init_logs() {
-    let asked = std::env::var("RUST_LOG").unwrap_or_default();
-    let read = filter(&asked);
-    let misread = read.as_ref().err().map(ToString::to_string);
-    let filter = read.unwrap_or_else(|_| standard());
+    let asked = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty()).unwrap_or_else(|| STANDARD.to_owned());
+    let (filter, misread) = match filter(&asked) {
+        Ok(filter) => (filter, None),
+        Err(error) => (filter(STANDARD).expect("it is well-formed"), Some(error)),
+    };
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     if std::env::var_os("AWS_LAMBDA_FUNCTION_NAME").is_some() {
         registry()
@@ -33,25 +37,15 @@ pub fn init_logs() {
     } else {
         registry().with(lines.compact().with_filter(filter)).init();
     }
-    if let Some(reason) = misread {
-        warn!(
-            RUST_LOG = asked,
-            reason, "cannot be read, so `info` is logged; give a level, or levels by target: info,clipset_api=debug"
-        );
+    if let Some(error) = misread {
+        warn!(RUST_LOG = asked, %error, "cannot be read, so `info` is logged; give a level, or levels by target: info,clipset_api=debug");
     }
 }
 
-fn standard() -> Targets {
-    Targets::new().with_default(Level::INFO).with_targets(QUIET)
-}
-
-/// What `RUST_LOG` asks for, in the grammar of [`Targets`]; where it is empty, what is [`standard`].
+/// What `asked` asks for, in the grammar of [`Targets`], with [`QUIET`] libraries.
 ///
 /// Not `EnvFilter`: its regular expressions are 100 kB of a function's archive.
 fn filter(asked: &str) -> Result<Targets, ParseError> {
-    if asked.is_empty() {
-        return Ok(standard());
-    }
     let asked: Targets = asked.parse()?;
     let level = asked.default_level().unwrap_or(LevelFilter::OFF);
     let quiet = QUIET.map(|(target, most)| (target, most.min(level)));
@@ -60,6 +54,8 @@ fn filter(asked: &str) -> Result<Targets, ParseError> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
@@ -90,9 +86,10 @@ mod tests {
 
     #[test]
     fn nothing_asked_is_info() {
-        let standard = filter("").unwrap();
+        let standard = filter(STANDARD).unwrap();
         assert!(standard.would_enable("clipset_api", &Level::INFO));
         assert!(!standard.would_enable("clipset_api", &Level::DEBUG));
+        assert!(!standard.would_enable("aws_config", &Level::INFO));
     }
 
     #[test]

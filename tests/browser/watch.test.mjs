@@ -68,6 +68,16 @@ test('the player is used by keyboard alone', async () => {
   await press('ArrowRight', 'currentTime', (time) => time > 15)
   await press('ArrowLeft', 'currentTime', (time) => time < 15)
   await press('0', 'currentTime', (time) => time === 0)
+  // Pressed faster than the video's events come, on the page and on one of the controls.
+  for (const target of ['body', 'media-play-button']) {
+    await page.locator(target).evaluate((element) => {
+      for (const key of ['1', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowLeft']) {
+        for (const type of ['keydown', 'keyup']) element.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true, composed: true }))
+      }
+    })
+    assert.equal(Math.round(await currentTime(page)), 14, `keys on ${target}`)
+  }
+  await press('0', 'currentTime', (time) => time === 0)
   await press('m', 'muted', (muted) => muted)
   await press('>', 'playbackRate', (rate) => rate > 1)
   const picture = page.locator('.picture')

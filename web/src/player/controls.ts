@@ -17,7 +17,22 @@ import 'media-chrome/dist/menu/media-playback-rate-menu-button.js'
 import 'media-chrome/dist/menu/media-rendition-menu.js'
 import 'media-chrome/dist/menu/media-rendition-menu-button.js'
 
-export type { MediaController } from 'media-chrome/dist/media-controller.js'
+import type { MediaController } from 'media-chrome/dist/media-controller.js'
+
+export type { MediaController }
 
 /** What media-chrome understands as keys; the rest is the page's. */
 export const KEYS = new Set([' ', 'k', 'm', 'f', 'j', 'l', 'p', '<', '>', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
+
+/**
+ * Has media-chrome look at the video itself before it answers a key. It knows what the video's last event told, so
+ * that the second of two keys pressed quickly would go on from where the first did.
+ */
+export function answerKeysFromTheVideo(controller: MediaController): void {
+  const answer = controller.keyboardShortcutHandler.bind(controller)
+  controller.keyboardShortcutHandler = (event) => {
+    // Changes no option: this request is the one upon which the store reads everything anew.
+    controller.mediaStore.dispatch({ type: 'optionschangerequest', detail: {} })
+    answer(event)
+  }
+}

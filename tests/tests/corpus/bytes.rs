@@ -10,27 +10,45 @@ fn payload(file: &[u8], name: &[u8; 4]) -> usize {
     file.windows(4).position(|window| window == name).expect("such a box") + 4
 }
 
-/// Sets the matrix of the first track: `a b; c d` with the shift `x y`, whole numbers.
-fn set_matrix(file: &mut [u8], [a, b, c, d]: [i32; 4], [x, y]: [i32; 2]) {
-    // Version 0: flags, times, id and so on take 40 bytes (ISO/IEC 14496-12 §8.3.2).
-    let at = payload(file, b"tkhd") + 40;
+/// Sets the matrix of the first track, `a b; c d` in whole numbers, and the shift that brings the picture back to zero.
+fn set_matrix(mut file: Vec<u8>, [a, b, c, d]: [i32; 4]) -> Vec<u8> {
+    // Version 0: flags, times, id and so on take 40 bytes, the matrix 36; then the size (ISO/IEC 14496-12 §8.3.2).
+    let at = payload(&file, b"tkhd") + 40;
+    let number = |at: usize| i32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+    let (width, height) = (number(at + 36), number(at + 40));
+    // To the right and down is positive, so what turns negative is shifted by as much.
+    let shift = |by_width: i32, by_height: i32| -(by_width.min(0) * width + by_height.min(0) * height);
     let one = 1 << 16;
-    let matrix = [a * one, b * one, 0, c * one, d * one, 0, x * one, y * one, 1 << 30];
+    let matrix = [a * one, b * one, 0, c * one, d * one, 0, shift(a, c), shift(b, d), 1 << 30];
     for (n, value) in matrix.iter().enumerate() {
         file[at + 4 * n..at + 4 * n + 4].copy_from_slice(&value.to_be_bytes());
     }
+    file
 }
 
 /// Left is right.
-pub(crate) fn flip_horizontally(mut file: Vec<u8>, _: &Path) -> Vec<u8> {
-    set_matrix(&mut file, [-1, 0, 0, 1], [426, 0]);
-    file
+pub(crate) fn flip_horizontally(file: Vec<u8>, _: &Path) -> Vec<u8> {
+    set_matrix(file, [-1, 0, 0, 1])
 }
 
 /// Above is below.
-pub(crate) fn flip_vertically(mut file: Vec<u8>, _: &Path) -> Vec<u8> {
-    set_matrix(&mut file, [1, 0, 0, -1], [0, 240]);
-    file
+pub(crate) fn flip_vertically(file: Vec<u8>, _: &Path) -> Vec<u8> {
+    set_matrix(file, [1, 0, 0, -1])
+}
+
+/// By a quarter, clockwise.
+pub(crate) fn turn_right(file: Vec<u8>, _: &Path) -> Vec<u8> {
+    set_matrix(file, [0, 1, -1, 0])
+}
+
+/// By a quarter, the other way.
+pub(crate) fn turn_left(file: Vec<u8>, _: &Path) -> Vec<u8> {
+    set_matrix(file, [0, -1, 1, 0])
+}
+
+/// By a half.
+pub(crate) fn turn_over(file: Vec<u8>, _: &Path) -> Vec<u8> {
+    set_matrix(file, [-1, 0, 0, -1])
 }
 
 /// Puts `more` at the end of the box `name`, whose parents are `parents`, outermost first. The

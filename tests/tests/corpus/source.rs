@@ -154,11 +154,6 @@ impl Source {
         self
     }
 
-    /// Nothing but the rotation in the container.
-    pub(crate) fn turned(self, degrees: &str) -> Self {
-        self.then("", &format!("-map 0 -c copy -metadata:s:v:0 rotate={degrees}"))
-    }
-
     /// The bytes of the file are changed at last.
     pub(crate) fn operated(self, surgery: Surgery) -> Self {
         Self { surgery: Some(surgery), ..self }

@@ -112,7 +112,7 @@ async fn fields_become_whole_pictures() {
         let args = ["-v", "info", "-i", file.to_str().unwrap(), "-vf", "idet", "-f", "null", "-"];
         let output = ffmpeg(&args, Path::new("/"));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = said.lines().find(|line| line.contains("Multi frame detection")).unwrap().to_owned();
+        let line = said.lines().rfind(|line| line.contains("Multi frame detection")).unwrap().to_owned();
         let fields = |name: &str| -> u32 {
             line.split_once(name).unwrap().1.split_whitespace().next().unwrap().parse().unwrap()
         };
@@ -135,8 +135,8 @@ async fn a_stream_says_what_its_colours_are_and_they_are_the_sources() {
         ),
         (
             "tagged.mp4",
-            "-f lavfi -i color=red:s=320x180:r=25:d=0.4 -vf scale=out_color_matrix=bt709,format=yuv444p -c:v libx264 \
-             -colorspace bt709 -color_primaries bt709 -color_trc iec61966-2-1",
+            "-f lavfi -i color=red:s=320x180:r=25:d=0.4 -vf scale=out_color_matrix=bt709,format=yuv444p,\
+             setparams=colorspace=bt709:color_primaries=bt709:color_trc=iec61966-2-1 -c:v libx264",
             "bt709",
             "tv,bt709,iec61966-2-1,bt709",
         ),
@@ -179,12 +179,12 @@ async fn light_of_a_high_dynamic_range_is_brought_down_in_order() {
     for (transfer, codes) in [("smpte2084", [64, 395, 509, 573, 723]), ("arib-std-b67", [64, 296, 520, 704, 940])] {
         let mut lumas = Vec::new();
         for code in codes {
-            let hdr = format!("-color_primaries bt2020 -color_trc {transfer} -colorspace bt2020nc -color_range tv");
             let clip = Clip::made(
                 "a.mp4",
                 &format!(
-                    "-f lavfi -i color=black:s=320x180:r=5:d=2 -vf format=yuv420p10le,geq=lum={code}:cb=512:cr=512 \
-                     -c:v libx264 -preset ultrafast -qp 1 {hdr}"
+                    "-f lavfi -i color=black:s=320x180:r=5:d=2 -vf format=yuv420p10le,geq=lum={code}:cb=512:cr=512,\
+                     setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc={transfer} \
+                     -c:v libx264 -preset ultrafast -qp 1"
                 ),
             );
             let made = made(&clip).await;

@@ -321,7 +321,7 @@ async fn a_song_is_published_with_its_cover_or_without_one_that_cannot_be_shown(
     let system = System::new(json!({})).await;
     let song = Clip::made(
         "a.flac",
-        "-f lavfi -i sine=440:d=5 -f lavfi -i testsrc2=s=600x400:r=1:d=1 -map 0 -map 1 -frames:v 1 -c:v png \
+        "-f lavfi -i sine=440:d=5 -f lavfi -i testsrc2=s=600x400:r=1:d=1 -map 0 -map 1 -c:v png \
          -disposition:v attached_pic -c:a flac",
     );
     let mut bytes = std::fs::read(&song.file).unwrap();

@@ -89,8 +89,7 @@ async fn a_clip_without_sound_gets_none() {
 #[tokio::test]
 async fn a_turned_clip_is_encoded_upright() {
     let clip = Clip::of("a.mp4", "320x180", "30", 5.0, &x264("-g 60"));
-    let turned = clip.then("b.mp4", "", "-map 0 -c copy -metadata:s:v rotate=90");
-    let made = turned.produced(&settings(json!({}))).await;
+    let made = clip.turned().produced(&settings(json!({}))).await;
     assert!(made.plan.reasons[0].contains("rotated or flipped"), "{:?}", made.plan.reasons);
     assert_eq!(made.size(), "180,320");
     made.is_sound();
@@ -242,7 +241,8 @@ async fn a_gif_becomes_a_video() {
 
 #[tokio::test]
 async fn a_high_dynamic_range_comes_out_as_bt709() {
-    let hdr = "-pix_fmt yuv420p10le -c:v libx264 -preset ultrafast -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
+    let hdr = "-vf format=yuv420p10le,setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084 \
+               -c:v libx264 -preset ultrafast";
     let clip = Clip::made("a.mp4", &format!("-f lavfi -i testsrc2=s=320x180:r=25:d=2 {hdr}"));
     let made = clip.produced(&settings(json!({}))).await;
     assert_eq!(made.plan.preparation.tone_map.as_deref(), Some("smpte2084"));

@@ -23,12 +23,12 @@ fn hlg_codecs() -> String {
 
 sources! {
     a_clip_as_phones_write_it_is_repackaged = phone();
-    a_clip_held_upright = phone().turned("90").encoded("rotated or flipped").shown_as(240, 426);
-    a_clip_held_upside_down = phone().turned("180").encoded("rotated or flipped");
-    a_clip_held_upright_the_other_way = phone().turned("270").encoded("rotated or flipped").shown_as(240, 426);
+    a_clip_held_upright = phone().operated(bytes::turn_right).encoded("rotated or flipped").shown_as(240, 426);
+    a_clip_held_upside_down = phone().operated(bytes::turn_over).encoded("rotated or flipped");
+    a_clip_held_upright_the_other_way = phone().operated(bytes::turn_left).encoded("rotated or flipped").shown_as(240, 426);
     a_clip_flipped_left_to_right = phone().operated(bytes::flip_horizontally).encoded("rotated or flipped");
     a_clip_flipped_upside_down = phone().operated(bytes::flip_vertically).encoded("rotated or flipped");
-    a_large_clip_held_upright_gets_a_portrait_ladder = phone().of_size("854x480").turned("90")
+    a_large_clip_held_upright_gets_a_portrait_ladder = phone().of_size("854x480").operated(bytes::turn_right)
         .encoded("rotated or flipped").shown_as(480, 854).renditions(2);
     a_portrait_clip_without_a_rotation_is_repackaged = phone().of_size("406x720").renditions(2);
     a_clip_trimmed_by_an_edit_list = phone().then("-ss 0.52", "-c copy").encoded("trimmed").lasts(5.48);

@@ -43,13 +43,15 @@ fn moving(preparation: &Preparation, best: (u32, u32)) -> Vec<String> {
 
 /// One picture, shown as long as the sound lasts.
 fn still(plan: &Plan, best: (u32, u32)) -> Vec<String> {
+    let rate = plan.preparation.rate.unwrap_or_default();
+    let seconds = plan.duration.unwrap_or_default();
+    // One more than are shown. Without a number FFmpeg 7 goes on looping after the cut, if that comes soon.
+    let pictures = (seconds * rate.value().unwrap_or_default()).ceil() + 1.0;
     let mut filters = coloured(&plan.preparation, best);
     filters.push("format=yuv420p".to_owned());
-    filters.push("loop=loop=-1:size=1".to_owned());
-    if let Some(rate) = plan.preparation.rate {
-        filters.push(format!("setpts=N*{}/({}*TB),fps={rate}:start_time=0", rate.den, rate.num));
-    }
-    filters.push(format!("trim=duration={:.3}", plan.duration.unwrap_or_default()));
+    filters.push(format!("loop=loop={pictures:.0}:size=1"));
+    filters.push(format!("setpts=N*{}/({}*TB),fps={rate}:start_time=0", rate.den, rate.num));
+    filters.push(format!("trim=duration={seconds:.3}"));
     filters
 }
 

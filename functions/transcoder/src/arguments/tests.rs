@@ -205,7 +205,7 @@ fn sound_alone_gets_a_still_picture_as_long_as_it_lasts() {
     song.streams[0].disposition.attached_pic = 1;
     let list = encoded(&song, &Settings::default(), Encoder::X264);
     assert!(list.contains("[0:0]scale=1920:1080"), "{list}");
-    assert!(list.contains("loop=loop=-1:size=1,setpts=N*1/(5*TB),fps=5/1:start_time=0,trim=duration=8.000"), "{list}");
+    assert!(list.contains("loop=loop=41:size=1,setpts=N*1/(5*TB),fps=5/1:start_time=0,trim=duration=8.000"), "{list}");
     assert!(list.contains("-var_stream_map v:0,a:0,name:1080p "), "one size: {list}");
     song.streams.remove(0);
     let list = encoded(&song, &Settings::default(), Encoder::X264);

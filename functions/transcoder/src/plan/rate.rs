@@ -21,9 +21,11 @@ pub(super) fn constant(video: &Stream) -> (f64, Ratio) {
             let differ = base.0 / average.0;
             if (0.98..=1.05).contains(&differ) {
                 base
-            } else if (1.95..=2.05).contains(&differ) && video.is_interlaced() {
-                // The base rate counts fields.
-                average
+            } else if (1.95..=2.05).contains(&differ) {
+                // The base rate counts fields, as FFmpeg 7 does for every stream that might have some.
+                let Ratio { num, den } = base.1;
+                let (num, den) = if num.is_multiple_of(2) { (num / 2, den) } else { (num, den.saturating_mul(2)) };
+                (base.0 / 2.0, Ratio { num, den })
             } else if average.0 > HIGHEST {
                 average
             } else if base.0 <= 30.5 {

@@ -89,7 +89,8 @@ async fn a_clip_without_sound_gets_none() {
 #[tokio::test]
 async fn a_turned_clip_is_encoded_upright() {
     let clip = Clip::of("a.mp4", "320x180", "30", 5.0, &x264("-g 60"));
-    let made = clip.turned().produced(&settings(json!({}))).await;
+    let turned = clip.turned();
+    let made = turned.produced(&settings(json!({}))).await;
     assert!(made.plan.reasons[0].contains("rotated or flipped"), "{:?}", made.plan.reasons);
     assert_eq!(made.size(), "180,320");
     made.is_sound();

@@ -113,6 +113,12 @@ fn a_camcorders_fields_and_wide_pixels_are_undone() {
 }
 
 #[test]
+fn a_base_rate_of_twice_the_pictures_is_no_rate() {
+    let plan = plan(&recorded("mpeg-1-by-ffmpeg-7"), None, &Settings::default()).unwrap();
+    assert_eq!(plan.preparation.rate, Some(Ratio { num: 25, den: 1 }));
+}
+
+#[test]
 fn eight_k_at_120_comes_down_to_what_the_settings_allow() {
     let plan = plan(&recorded("eight-k"), None, &settings(json!({"max_resolution": "4k"}))).unwrap();
     assert_eq!((size(&plan), plan.sound), ((3840, 2160), Sound::None));
@@ -137,7 +143,7 @@ type Decision = (&'static str, Picture, Sound, &'static [&'static str], &'static
 #[test]
 fn every_recorded_file_has_its_plan_and_its_reason() {
     use {Picture::Copy as P, Picture::Encode as E, Sound::Copy as C, Sound::Encode as S, Sound::None as N};
-    let decisions: [Decision; 23] = [
+    let decisions: [Decision; 24] = [
         ("android-vfr", E, S, &["1080p", "720p", "480p", "360p"], "rotated or flipped"),
         ("animation", E, N, &["90p"], "the picture is gif, not H.264"),
         ("av1", E, N, &["360p"], "the picture is av1, not H.264"),
@@ -150,6 +156,7 @@ fn every_recorded_file_has_its_plan_and_its_reason() {
         ("fragmented", P, C, &["360p"], "repackaged without encoding"),
         ("hdr10-hevc", E, S, &["360p"], "the picture has a high dynamic range"),
         ("iphone-hlg-portrait", E, S, &["1080p", "720p", "480p", "360p"], "hevc, not H.264"),
+        ("mpeg-1-by-ffmpeg-7", E, S, &["288p"], "the picture is mpeg1video, not H.264"),
         ("obs-recording", E, S, &["1080p", "720p", "480p", "360p"], "the settings allow 1080 lines"),
         ("old-flash", E, S, &["360p"], "the picture is flv1, not H.264"),
         (

@@ -47,11 +47,11 @@ sources! {
     sound_that_is_shorter_than_the_picture = with("short.mp4", "-c:a aac").heard_through("atrim=end=3").flashing(0);
     sound_alone = made("memo.wav", "-f lavfi -i sine=440:r=48000:d=6 -ac 1 -c:a pcm_s16le").is(Expected::Still("a plain one"))
         .shown_as(1280, 720).at("5", 5.0).heard_as(1, 48_000).not_compared();
-    sound_alone_with_a_cover = made("song.mp3", "-f lavfi -i sine=440:r=44100:d=6 -f lavfi -i testsrc2=s=400x400:d=0.04 \
-        -map 0 -map 1 -ac 2 -c:a libmp3lame -c:v mjpeg -frames:v 1 -disposition:v attached_pic -id3v2_version 3")
+    sound_alone_with_a_cover = made("song.mp3", "-f lavfi -i sine=440:r=44100:d=6 -f lavfi -i testsrc2=s=400x400:r=1:d=1 \
+        -map 0 -map 1 -ac 2 -c:a libmp3lame -c:v mjpeg -disposition:v attached_pic -id3v2_version 3")
         .is(Expected::Still("its cover")).shown_as(400, 400).at("5", 5.0).heard_as(2, 44_100).not_compared();
-    sound_alone_in_mp4_with_a_cover = made("song.m4a", "-f lavfi -i sine=440:r=44100:d=6 -f lavfi -i testsrc2=s=300x300:d=0.04 \
-        -map 0 -map 1 -ac 2 -c:a aac -c:v png -frames:v 1 -disposition:v attached_pic")
+    sound_alone_in_mp4_with_a_cover = made("song.m4a", "-f lavfi -i sine=440:r=44100:d=6 -f lavfi -i testsrc2=s=300x300:r=1:d=1 \
+        -map 0 -map 1 -ac 2 -c:a aac -c:v png -disposition:v attached_pic")
         .is(Expected::Still("its cover")).shown_as(300, 300).at("5", 5.0).heard_as(2, 44_100).not_compared();
     sound_alone_in_ogg = made("podcast.ogg", "-f lavfi -i sine=440:r=48000:d=6 -ac 2 -c:a libopus")
         .is(Expected::Still("a plain one")).shown_as(1280, 720).at("5", 5.0).not_compared();

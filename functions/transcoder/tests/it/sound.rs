@@ -79,7 +79,7 @@ async fn sixteen_channels_without_a_layout_give_their_first_two() {
 
 #[tokio::test]
 async fn a_song_plays_as_a_video_of_its_cover() {
-    let song = "-f lavfi -i sine=440:r=44100:d=9.3 -f lavfi -i color=red:s=601x401:d=1:r=1 -map 0 -map 1 -frames:v 1 \
+    let song = "-f lavfi -i sine=440:r=44100:d=9.3 -f lavfi -i color=red:s=601x401:d=1:r=1 -map 0 -map 1 \
                 -disposition:v attached_pic";
     for (name, codecs) in
         [("a.mp3", "-c:v mjpeg -c:a libmp3lame"), ("b.m4a", "-c:v png -c:a aac"), ("c.flac", "-c:v png -c:a flac")]

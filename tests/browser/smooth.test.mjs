@@ -10,6 +10,8 @@ import { startStack } from './stack.mjs'
 const SECONDS = 90
 /** Seconds of standing still that nobody notices. */
 const FROZEN = 0.3
+/** And of all such moments together: a hundredth of the clip, less than a tenth of a second for each renewal. */
+const STOOD = SECONDS / 100
 
 let stack
 let single
@@ -33,21 +35,29 @@ async function sizes(shortId) {
   return playlist.match(/#EXT-X-STREAM-INF/g)?.length ?? 0
 }
 
-/** Looks at the video every 50 ms until its end. Times in seconds. */
+/**
+ * Looks at the video every 50 ms until its end. Times in seconds. It `stood` where it went less than half as far as the
+ * clock did, in all; a clock of sound that is a little slow, for want of a sound card, is no stop. It `slept` where the
+ * timer came late as well: a player that blocks its page holds up the timer and not the video, one that lets the video
+ * stand the video and not the timer, and a machine that does not run the browser both.
+ */
 function observe(page) {
   return page.locator('video').evaluate(
     (video) =>
       new Promise((resolve) => {
-        const seen = { frozen: 0, stood: 0, back: 0, emptied: 0, dry: 0, ahead: 0 }
+        const seen = { frozen: 0, stood: 0, slept: 0, slow: 0, back: 0, emptied: 0, dry: 0, ahead: 0 }
         const begun = performance.now()
-        let [last, moved, from] = [video.currentTime, begun, video.currentTime]
+        let [last, moved, looked, from] = [video.currentTime, begun, begun, video.currentTime]
         video.addEventListener('emptied', () => seen.emptied++)
         const timer = setInterval(() => {
           const now = performance.now()
           const at = video.currentTime
+          const lasted = (now - looked) / 1000
+          if (at - last < lasted / 2) seen[lasted > 0.2 ? 'slept' : 'stood'] += lasted - (at - last)
+          looked = now
           if (video.ended) {
             clearInterval(timer)
-            seen.stood = (now - begun) / 1000 - (at - from)
+            seen.slow = (now - begun) / 1000 - (at - from)
             return resolve(seen)
           }
           if (at !== last) moved = now
@@ -78,7 +88,7 @@ async function plays(t, shortId, during = async () => undefined) {
   const told = JSON.stringify({ ...seen, signatures: ends.size })
   t.diagnostic(told)
   assert.ok(seen.frozen <= FROZEN, `it stood still: ${told}`)
-  assert.ok(seen.stood <= FROZEN, `it took longer than it lasts: ${told}`)
+  assert.ok(seen.stood <= STOOD, `it stood still in all: ${told}`)
   assert.deepEqual([seen.back, seen.emptied, seen.dry], [0, 0, 0], told)
   // Else it would show nothing: the clip was never whole in the buffer, and its signatures were renewed.
   assert.ok(seen.ahead < SECONDS / 2 && ends.size >= 6, told)

@@ -10,7 +10,7 @@ import { startStack } from './stack.mjs'
 const SECONDS = 90
 /** Seconds of standing still that nobody notices. */
 const FROZEN = 0.3
-/** And of all such moments together: a hundredth of the clip, less than a tenth of a second for each renewal. */
+/** And of all such moments together: a hundredth of the clip, about a tenth of a second for each renewal. */
 const STOOD = SECONDS / 100
 
 let stack

@@ -93,6 +93,8 @@ async fn every_turn_and_flip_of_a_phone_is_baked_in() {
         std::fs::write(&file, turned).unwrap();
         let clip = Clip { folder: tempfile::tempdir().unwrap(), file };
         let made = made(&clip).await;
+        assert!(made.plan.reasons[0].contains("rotated or flipped"), "{name}: {:?}", made.plan.reasons);
+        made.is_sound();
         assert_eq!(made.size(), size, "{name}");
         let ssim = made.least_ssim(&clip.file);
         assert!(ssim > 0.95, "{name}: {ssim}");

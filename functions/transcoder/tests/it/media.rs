@@ -87,17 +87,6 @@ async fn a_clip_without_sound_gets_none() {
 }
 
 #[tokio::test]
-async fn a_turned_clip_is_encoded_upright() {
-    let clip = Clip::of("a.mp4", "320x180", "30", 5.0, &x264("-g 60"));
-    let turned = clip.turned();
-    let made = turned.produced(&settings(json!({}))).await;
-    assert!(made.plan.reasons[0].contains("rotated or flipped"), "{:?}", made.plan.reasons);
-    assert_eq!(made.size(), "180,320");
-    made.is_sound();
-    assert_eq!(ffprobe(&["-show_entries", "stream_side_data=rotation"], &made.root.join("segment000.ts")).trim(), "");
-}
-
-#[tokio::test]
 async fn a_varying_rate_becomes_constant_and_stays_in_step_with_the_sound() {
     // Pictures stand still for seconds, as a screen recorder writes them.
     let clip = Clip::made(

@@ -85,22 +85,6 @@ impl Clip {
         Self::made(name, &format!("{before} -i {input} {after}"))
     }
 
-    /// Held upright: an MP4 whose first track is turned by a quarter, in its matrix alone (ISO/IEC 14496-12 §8.3.2).
-    /// FFmpeg's own way to write one differs from version to version.
-    pub(crate) fn turned(self) -> Self {
-        let matrix = |[a, b, c, d]: [i32; 4]| -> Vec<u8> {
-            let one = 1 << 16;
-            let all = [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30];
-            all.into_iter().flat_map(i32::to_be_bytes).collect()
-        };
-        let mut bytes = std::fs::read(&self.file).unwrap();
-        let track = bytes.windows(4).position(|name| name == b"tkhd").unwrap() + 4 + 40;
-        assert_eq!(bytes[track..track + 36], matrix([1, 0, 0, 1]));
-        bytes[track..track + 36].copy_from_slice(&matrix([0, 1, -1, 0]));
-        std::fs::write(&self.file, bytes).unwrap();
-        self
-    }
-
     pub(crate) async fn plan(&self, settings: &Settings) -> Result<Plan, Failure> {
         start();
         examine(&Tools::default(), &self.file, settings).await.map(|(_, plan)| plan)

@@ -38,6 +38,18 @@ pub enum BucketError {
         /// What the parser said.
         source: serde_json::Error,
     },
+    /// The store has the object, and says that its bytes are not those that were written.
+    #[error("{key} is damaged in the store")]
+    Damaged {
+        /// The object.
+        key: String,
+    },
+    /// The store has no space left.
+    #[error("the object store has no space left for {key}")]
+    Full {
+        /// The object.
+        key: String,
+    },
     /// The local file of a transfer failed.
     #[error("{operation} failed on the local disk: {source}")]
     Local {
@@ -52,6 +64,16 @@ pub enum BucketError {
          honours conditional writes (AWS S3, MinIO, SeaweedFS, R2)"
     )]
     NoConditionalWrites(&'static str),
+}
+
+/// The code with which the embedded bucket answers 500 for an object whose bytes changed on its disk.
+pub const DAMAGED: &str = "ObjectDamaged";
+
+impl BucketError {
+    /// The object is there, and nobody can read it as what it should be: asking again gives the same.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Malformed { .. } | Self::Damaged { .. })
+    }
 }
 
 /// Why a document was not updated.
@@ -86,6 +108,8 @@ where
         // S3 answers 409 while another conditional write of the key is under way.
         Some(412 | 409) => BucketError::Conflict { key },
         Some(404) => BucketError::Missing { key },
+        Some(507) => BucketError::Full { key },
+        Some(500) if error.code() == Some(DAMAGED) => BucketError::Damaged { key },
         _ => {
             let request = error.raw_response().and_then(|response| response.request_id()).unwrap_or("none");
             let message = format!("{} (request {request})", DisplayErrorContext(&error));

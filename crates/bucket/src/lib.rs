@@ -29,7 +29,7 @@ mod videos;
 pub use aws_config::SdkConfig;
 pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, shared_config};
 pub use documents::{Etag, Stored, Versioned};
-pub use error::{BucketError, UpdateError};
+pub use error::{BucketError, DAMAGED, UpdateError};
 pub use jobs::Jobs;
 pub use listing::Page;
 pub use migrations::Migrations;

@@ -66,9 +66,13 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with_header(header::RETRY_AFTER, &seconds.to_string())
     }
 
-    /// 503: the bucket is away. The reason goes to the log alone.
+    /// 507 where the bucket's disk is full, else 503: it is away. The reason goes to the log alone.
     pub fn storage(error: &BucketError) -> Self {
         tracing::error!(%error, "the bucket failed");
+        if let BucketError::Full { .. } = error {
+            let detail = "The disk is full: delete clips, or ask an administrator to make room.";
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, detail);
+        }
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "The storage cannot be reached: try again in a few seconds.")
             .with_header(header::RETRY_AFTER, "5")
     }

@@ -88,9 +88,11 @@ locals {
       { Sid = "SeeJobs", Effect = "Allow", Action = ["batch:ListJobs", "batch:DescribeJobs"], Resource = ["*"] },
       ] : [
       {
-        Sid      = "Jobs", Effect = "Allow", Action = ["mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:CancelJob", "mediaconvert:Probe"]
+        Sid      = "Jobs", Effect = "Allow", Action = ["mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:CancelJob"]
         Resource = ["arn:aws:mediaconvert:${local.arn}:*"]
       },
+      # It has no resource level either, and in a statement with resources it would never be allowed.
+      { Sid = "Probe", Effect = "Allow", Action = ["mediaconvert:Probe"], Resource = ["*"] },
       { Sid = "PassRole", Effect = "Allow", Action = ["iam:PassRole"], Resource = [aws_iam_role.mediaconvert.arn] },
     ],
   )

@@ -113,8 +113,7 @@ resource "aws_cloudfront_response_headers_policy" "pages" {
 
   security_headers_config {
     content_security_policy {
-      # Media comes from here, uploads go to the bucket's own address.
-      content_security_policy = "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; img-src 'self' data:; connect-src 'self' https://${aws_s3_bucket.main.bucket_regional_domain_name} https://s3.${var.region}.amazonaws.com; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+      content_security_policy = local.pages_policy
       override                = true
     }
     content_type_options {

@@ -1,6 +1,20 @@
 data "aws_caller_identity" "me" {}
 
 locals {
+  # The pages' whole policy: the packaged pages hold none, and of two a browser takes the stricter of each. The same as
+  # web/build/csp.ts writes into the page on one machine, with the bucket's own address for uploads.
+  pages_policy = join("; ", [
+    "default-src 'self'",
+    join(" ", concat(["style-src 'self'"], compact(split("\n", file("${path.module}/../web/style-hashes.txt"))))),
+    "media-src 'self' blob:",
+    "worker-src 'self'",
+    "connect-src 'self' https://${aws_s3_bucket.main.bucket_regional_domain_name} https://s3.${var.region}.amazonaws.com",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ])
+
   bucket        = coalesce(var.bucket, "${var.name}-${data.aws_caller_identity.me.account_id}")
   edge_prefixes = ["hls", "progressive", "images"]
   secrets_path  = "/${var.name}"

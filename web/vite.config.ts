@@ -3,12 +3,14 @@ import { defineConfig } from 'vitest/config'
 import { contentSecurityPolicy } from './build/csp.ts'
 
 const uploadUrl = process.env.UPLOAD_URL
+// Packaged for the cloud, the pages hold none of their policy: CloudFront sends all of it (infra/distribution.tf).
+const policyInHeader = process.env.PAGES_POLICY === 'header'
 
 export default defineConfig({
-  plugins: [svelte(), contentSecurityPolicy({ uploadUrl, hashesFile: 'style-hashes.txt' })],
+  plugins: [svelte(), contentSecurityPolicy({ uploadUrl, inHeader: policyInHeader, hashesFile: 'style-hashes.txt' })],
   // Tests run in Node, where Svelte's package would give its server half.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
-  define: { 'import.meta.env.UPLOAD_ORIGIN': JSON.stringify(uploadUrl ? new URL(uploadUrl).origin : '') },
+  define: { 'import.meta.env.UPLOAD_ORIGIN': JSON.stringify(policyInHeader ? '*' : uploadUrl ? new URL(uploadUrl).origin : '') },
   build: {
     target: 'es2022',
     // Not inlined as data: addresses, which the policy forbids.

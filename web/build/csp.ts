@@ -6,6 +6,8 @@ import type { Plugin } from 'vite'
 export interface Options {
   /** Where presigned uploads go, if not to the page's own origin (`UPLOAD_URL`). */
   uploadUrl?: string | undefined
+  /** A server sends the whole policy, so none is written into the page. */
+  inHeader?: boolean
   /** A file with the hashes, one a line: functions/api sends them with the pages of shares. */
   hashesFile: string
 }
@@ -50,7 +52,7 @@ export async function shadowStyles(modules: string[]): Promise<string[]> {
 }
 
 /** As a meta tag, so that it is the same behind nginx and behind CloudFront. */
-export function contentSecurityPolicy({ uploadUrl, hashesFile }: Options): Plugin {
+export function contentSecurityPolicy({ uploadUrl, inHeader, hashesFile }: Options): Plugin {
   const elements = /\/media-chrome\/dist\/(?:menu\/)?media-[a-z-]+\.js$/
   return {
     name: 'clipset-csp',
@@ -63,6 +65,7 @@ export function contentSecurityPolicy({ uploadUrl, hashesFile }: Options): Plugi
         const hashes = await shadowStyles([...modules].sort())
         const lines = hashes.map((hash) => `${hash}\n`).join('')
         if (!existsSync(hashesFile) || readFileSync(hashesFile, 'utf8') !== lines) writeFileSync(hashesFile, lines)
+        if (inHeader) return []
         const content = policy(hashes, uploadUrl)
         return [{ tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content }, injectTo: 'head-prepend' }]
       },

@@ -322,9 +322,9 @@ pub struct BucketServeArgs {
     /// Gets the address once it listens; if one stands in it, a restarted bucket takes it again
     #[arg(long)]
     pub ready_file: Option<PathBuf>,
-    /// MiB of the disk that only small documents may use; at most an eighth of the disk
-    #[arg(long, env = "CLIPSET_BUCKET_RESERVE", default_value_t = 64)]
-    pub reserve: u32,
+    /// MiB of the disk that only small documents may use, at most an eighth of it; without it CLIPSET_BUCKET_RESERVE, else 64
+    #[arg(long, value_name = "MIB")]
+    pub reserve: Option<u32>,
 }
 
 /// [`Role`] as it is written on the command line.
@@ -363,10 +363,12 @@ mod tests {
             _ => panic!("{line}"),
         };
         let served = parse("clipset bucket --root data --bucket clips");
-        assert!(served.command.is_none() && served.serve.is_some_and(|serve| serve.reserve == 64));
+        assert!(served.command.is_none() && served.serve.is_some_and(|serve| serve.reserve.is_none()));
         let verified = parse("clipset bucket verify --root data --json");
         assert!(verified.serve.is_none());
-        assert!(matches!(verified.command, Some(BucketCommand::Verify(verify)) if verify.json && verify.root.is_some()));
+        assert!(
+            matches!(verified.command, Some(BucketCommand::Verify(verify)) if verify.json && verify.root.is_some())
+        );
     }
 
     #[test]

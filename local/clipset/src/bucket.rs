@@ -18,6 +18,8 @@ use crate::{
     serve::stop_signal,
 };
 
+/// MiB, unless another number is given.
+const RESERVE: u32 = 64;
 /// Said once for so many files, on a terminal.
 const PROGRESS: u64 = 1000;
 
@@ -43,7 +45,7 @@ async fn serve(args: &BucketServeArgs) -> Result<()> {
         access_key: key("AWS_ACCESS_KEY_ID")?,
         secret_key: key("AWS_SECRET_ACCESS_KEY")?,
         anonymous_prefixes: EDGE_PREFIXES.map(str::to_owned).to_vec(),
-        reserve: Reserve { bytes: u64::from(args.reserve) << 20, media_prefixes: media_prefixes() },
+        reserve: Reserve { bytes: reserve(args)?, media_prefixes: media_prefixes() },
     };
     // Others know where it was: a restart must not move it.
     let before = args.ready_file.as_ref().and_then(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
@@ -57,6 +59,16 @@ async fn serve(args: &BucketServeArgs) -> Result<()> {
     tracing::info!(%address, "listening");
     server.serve(stop).await;
     Ok(())
+}
+
+/// Bytes that are kept for documents.
+fn reserve(args: &BucketServeArgs) -> Result<u64> {
+    let mib = match (args.reserve, env::var("CLIPSET_BUCKET_RESERVE")) {
+        (Some(mib), _) => mib,
+        (None, Ok(text)) => text.trim().parse().context("CLIPSET_BUCKET_RESERVE is not a number of MiB")?,
+        (None, Err(_)) => RESERVE,
+    };
+    Ok(u64::from(mib) << 20)
 }
 
 /// What fills a disk.
@@ -85,7 +97,9 @@ fn verify(args: &BucketVerifyArgs) -> Result<()> {
         output::line(format!("{objects} objects, {bytes} bytes read, {damaged} damaged"));
         if report.unchecked > 0 {
             let unchecked = report.unchecked;
-            output::line(format!("{unchecked} of an earlier version have no checksums: only their headers were checked"));
+            output::line(format!(
+                "{unchecked} of an earlier version have no checksums: only their headers were checked"
+            ));
         }
     }
     ensure!(report.damage.is_empty(), "{} is damaged", root.display());

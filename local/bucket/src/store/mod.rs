@@ -334,7 +334,7 @@ impl Store {
         let reason = match look_for(path, key)? {
             Look::Missing => None,
             Look::Damaged(flaw) => Some(flaw.reason),
-            Look::Whole(opened) if opened.header.summary.size <= SHORT => Body::whole(opened).verify().err(),
+            Look::Whole(opened) if opened.header.summary.size <= SHORT => Body::whole(*opened).verify().err(),
             Look::Whole(_) => self.damaged.noticed(key),
         };
         reason.map_or(Ok(()), |reason| self.damaged.set_aside(path, key, &reason))

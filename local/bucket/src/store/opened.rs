@@ -39,7 +39,7 @@ impl<R: Into<Reason>> From<R> for Flaw {
 /// What stands at a path.
 pub(super) enum Look {
     Missing,
-    Whole(Opened),
+    Whole(Box<Opened>),
     Damaged(Flaw),
 }
 
@@ -53,7 +53,7 @@ pub(super) fn look(path: &Path) -> Result<Look, Error> {
         Err(error) => return Ok(Look::Damaged(Flaw::from(format!("cannot be opened: {error}")))),
     };
     Ok(match Header::read(&file) {
-        Ok((header, layout)) => Look::Whole(Opened { path: path.into(), file, header, layout }),
+        Ok((header, layout)) => Look::Whole(Box::new(Opened { path: path.into(), file, header, layout })),
         Err(flaw) => Look::Damaged(flaw),
     })
 }
@@ -72,7 +72,7 @@ pub(super) fn look_for(path: &Path, key: &str) -> Result<Look, Error> {
 pub(super) fn open(path: &Path, key: &str) -> Result<Option<Opened>, Error> {
     match look_for(path, key)? {
         Look::Missing => Ok(None),
-        Look::Whole(opened) => Ok(Some(opened)),
+        Look::Whole(opened) => Ok(Some(*opened)),
         Look::Damaged(flaw) => Err(damaged(path, key, flaw.reason)),
     }
 }

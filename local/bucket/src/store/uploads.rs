@@ -252,7 +252,7 @@ fn part_path(folder: &Path, number: u16) -> PathBuf {
 fn whole_part(path: &Path) -> Result<Option<Opened>, Error> {
     match look(path)? {
         Look::Missing => Ok(None),
-        Look::Whole(opened) => Ok(Some(opened)),
+        Look::Whole(opened) => Ok(Some(*opened)),
         Look::Damaged(flaw) => {
             tracing::error!(path = %path.display(), reason = %flaw.reason, "a part of an upload is damaged");
             Ok(None)

@@ -98,7 +98,7 @@ fn see(objects: &Path, path: PathBuf) -> Result<Option<Seen>, Error> {
         }
         Look::Whole(opened) => {
             let (key, bytes) = (opened.header.attributes.key.clone(), opened.header.summary.size);
-            let body = Body::whole(opened);
+            let body = Body::whole(*opened);
             let verified = body.is_verified();
             let wrong = match path == objects.join(relative_path(&key)) {
                 true => body.verify().err(),

@@ -329,7 +329,7 @@ async fn the_journal_is_bounded_and_right_after_a_kill() {
     let root = TempDir::new().unwrap();
     let mut bucket = Process::start(root.path());
     let long = "k".repeat(900);
-    for round in 0..2500_u32 {
+    for round in 0..1600_u32 {
         let key = format!("{long}{}", round % 2);
         let put = bucket.client.put_object().bucket(BUCKET).key(&key).body(round.to_le_bytes().to_vec().into());
         put.send().await.unwrap();
@@ -337,7 +337,7 @@ async fn the_journal_is_bounded_and_right_after_a_kill() {
     multipart(&bucket.client, "m", noise(1, 10)).await.unwrap();
     bucket.kill();
     let length = fs::metadata(root.path().join("keys")).unwrap().len();
-    assert!(length < 3 << 20, "{length}");
+    assert!(length < 2 << 20, "{length}");
     assert!(clipset_local_bucket::verify(root.path(), &|_| ()).unwrap().damage.is_empty());
     for file in [object_file(root.path(), "m"), object_file(root.path(), &format!("{long}0"))] {
         fs::remove_file(file).unwrap();

@@ -32,6 +32,7 @@ pub async fn embedded() -> Store {
         access_key: "clipset".into(),
         secret_key: "clipset-secret".into(),
         anonymous_prefixes: clipset_core::key::EDGE_PREFIXES.map(String::from).into(),
+        reserve: clipset_local_bucket::Reserve::default(),
     };
     let server = clipset_local_bucket::Server::bind(config, ([127, 0, 0, 1], 0).into()).await.expect("a server");
     let port = server.local_addr().port();

@@ -18,6 +18,17 @@ pub struct Config {
     pub secret_key: String,
     /// Key prefixes whose objects anyone may read with GetObject and HeadObject, such as `hls/`. Never listed.
     pub anonymous_prefixes: Vec<String>,
+    /// What is kept free for documents.
+    pub reserve: Reserve,
+}
+
+/// Space that only small documents may use, so that a disk full of media can still be cleared.
+#[derive(Clone, Debug, Default)]
+pub struct Reserve {
+    /// Its size; at most an eighth of the disk. 0: none.
+    pub bytes: u64,
+    /// Key prefixes of what may never use it, such as `hls/`. Neither may what is larger than 1 MiB.
+    pub media_prefixes: Vec<String>,
 }
 
 impl Config {
@@ -43,6 +54,7 @@ impl fmt::Debug for Config {
             .field("bucket", &self.bucket)
             .field("access_key", &self.access_key)
             .field("anonymous_prefixes", &self.anonymous_prefixes)
+            .field("reserve", &self.reserve)
             .finish_non_exhaustive()
     }
 }

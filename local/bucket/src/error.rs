@@ -1,5 +1,6 @@
 //! Everything that can go wrong, and what an S3 client is told about it.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,14 +42,31 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A stored file is not what was written.
-    #[error("{} is damaged: {reason}", path.display())]
+    /// A stored object is not what was written.
+    #[error("{key:?} is damaged: {}: {reason}", path.display())]
     Damaged {
-        /// The file.
+        /// The object's key.
+        key: String,
+        /// Its file.
         path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
+        /// What is wrong with the file.
+        reason: Cow<'static, str>,
     },
+    /// Files are damaged so that their keys are unknown, and a listing would leave them out.
+    #[error("the listing may be incomplete: whose objects are {}?", files.join(", "))]
+    Incomplete {
+        /// Their paths, below the bucket's folder.
+        files: Vec<String>,
+    },
+    /// What is free is kept for small documents.
+    #[error("the bucket's disk is full, but for the reserve")]
+    Full,
+    /// A newer version of this program wrote here.
+    #[error("{} is of a newer version of Clipset, which this one cannot read", .0.display())]
+    Newer(PathBuf),
+    /// There is no bucket in this folder.
+    #[error("{} holds no bucket", .0.display())]
+    NoBucket(PathBuf),
     /// No object has this key.
     #[error("the specified key does not exist")]
     NoSuchKey,
@@ -97,7 +115,8 @@ impl From<Error> for S3Error {
             Error::EntityTooSmall => S3ErrorCode::EntityTooSmall,
             Error::BadDigest(_) => S3ErrorCode::BadDigest,
             Error::MetadataTooLarge => S3ErrorCode::MetadataTooLarge,
-            Error::Io { source, .. } if is_full(source) => return insufficient_storage(error),
+            _ if error.is_full() => return insufficient_storage(error),
+            Error::Damaged { .. } | Error::Incomplete { .. } => return object_damaged(error),
             // Paths and system errors are for the log, not for the client.
             _ => {
                 tracing::error!(error = %chain(&error), "bucket operation failed");
@@ -108,10 +127,25 @@ impl From<Error> for S3Error {
     }
 }
 
-/// No space, no quota, or the file may not grow further.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+impl Error {
+    /// No space, no quota, or the file may not grow further.
+    pub(crate) fn is_full(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            Self::Full => true,
+            Self::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
+            _ => false,
+        }
+    }
+}
+
+/// 500 with a code of our own, so that nobody takes it for a store that is away, nor for an object that is not there.
+fn object_damaged(error: Error) -> S3Error {
+    tracing::error!(%error, "a stored object is damaged");
+    let code = S3ErrorCode::Custom("ObjectDamaged".into());
+    let mut answer = S3Error::with_message(code, "What is stored here is not what was written.");
+    answer.set_status_code(StatusCode::INTERNAL_SERVER_ERROR);
+    answer
 }
 
 /// 507, because SDKs repeat a request after 500 and 503 at once, and a full disk does not pass so soon.

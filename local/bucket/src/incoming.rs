@@ -39,6 +39,7 @@ pub(crate) struct Received {
     writer: Writer,
     rest: Vec<Bytes>,
     expected: Expected,
+    is_document: bool,
 }
 
 /// Reads the body to its end. Of a long one all but the last megabyte is in a temporary file then.
@@ -55,7 +56,13 @@ pub(crate) async fn receive(
     let mut kinds: Vec<Kind> = expected.checksums.iter().map(Checksum::kind).collect();
     kinds.extend(&trailing);
 
-    let mut writer = Writer { store: store.clone(), attributes, kinds, staged: None, busy: None };
+    let is_document = store.space().is_document(&attributes.key, length);
+    if !is_document {
+        // Before the body, which may be long and in vain.
+        let space = store.space().clone();
+        spawn_blocking(move || space.admit(length)).await.map_err(S3Error::internal_error)??;
+    }
+    let mut writer = Writer { store: store.clone(), attributes, kinds, length, staged: None, busy: None };
     let mut rest = Vec::new();
     let (mut waiting, mut arrived) = (0, 0);
     while let Some(chunk) = timeout(IDLE, body.next()).await.map_err(|_| s3_error!(RequestTimeout))? {
@@ -78,12 +85,17 @@ pub(crate) async fn receive(
         expected.checksums.push(claims.trailer(kind)?);
     }
     writer.settle().await?;
-    Ok(Received { writer, rest, expected })
+    Ok(Received { writer, rest, expected, is_document })
 }
 
 impl Received {
+    /// Whether it may use the reserve. Then it is in memory whole, and can be sealed again after a failure.
+    pub(crate) fn is_document(&self) -> bool {
+        self.is_document
+    }
+
     /// Verifies and syncs the file. Blocks.
-    pub(crate) fn seal(mut self) -> Result<Sealed, Error> {
+    pub(crate) fn seal(&mut self) -> Result<Sealed, Error> {
         let mut staged = match self.writer.staged.take() {
             Some(staged) => staged,
             None => self.writer.begin()?,
@@ -151,6 +163,7 @@ struct Writer {
     store: Arc<Store>,
     attributes: Attributes,
     kinds: Vec<Kind>,
+    length: u64,
     staged: Option<Staged>,
     busy: Option<JoinHandle<Result<Staged, Error>>>,
 }
@@ -162,7 +175,8 @@ impl Writer {
             Some(staged) => staged,
             None => {
                 let (store, attributes, kinds) = (self.store.clone(), self.attributes.clone(), self.kinds.clone());
-                let begun = spawn_blocking(move || store.stage(attributes, &kinds)).await;
+                let length = self.length;
+                let begun = spawn_blocking(move || store.stage(attributes, &kinds, length)).await;
                 begun.map_err(S3Error::internal_error)??
             }
         };
@@ -180,7 +194,7 @@ impl Writer {
     }
 
     fn begin(&self) -> Result<Staged, Error> {
-        self.store.stage(self.attributes.clone(), &self.kinds)
+        self.store.stage(self.attributes.clone(), &self.kinds, self.length)
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), clipset_local_bucket::Error> {
-//! use clipset_local_bucket::{Config, Server};
+//! use clipset_local_bucket::{Config, Reserve, Server};
 //!
 //! let config = Config {
 //!     root: "/var/lib/clipset/bucket".into(),
@@ -12,6 +12,7 @@
 //!     access_key: "clipset".into(),
 //!     secret_key: "…".into(),
 //!     anonymous_prefixes: vec!["hls/".into(), "progressive/".into(), "images/".into()],
+//!     reserve: Reserve { bytes: 64 << 20, media_prefixes: vec!["hls/".into(), "originals/".into()] },
 //! };
 //! let server = Server::bind(config, ([127, 0, 0, 1], 9000).into()).await?;
 //! server.serve(async { drop(tokio::signal::ctrl_c().await) }).await;
@@ -26,6 +27,10 @@
 //!   with it first.
 //! * Conditions (`If-None-Match: *`, `If-Match`) are checked and the write is done under one lock, so of two writers with
 //!   the same condition one wins.
+//! * What is damaged on the disk is known to be there and never sent: an object's key stands in a second place, and every
+//!   64 KiB of content has a checksum. It is answered with 500 and the code `ObjectDamaged`; content that was being sent ends
+//!   with the connection. [`verify`] looks for it.
+//! * A disk full of media takes documents and deletions still, from a [`Reserve`].
 //! * After a power failure, though not after a kill, a reader's last look may have been at a write that was not yet
 //!   acknowledged and is now gone.
 //!
@@ -42,6 +47,7 @@ mod outgoing;
 mod server;
 mod store;
 
-pub use config::Config;
+pub use config::{Config, Reserve};
 pub use error::Error;
 pub use server::Server;
+pub use store::{Finding, Report, verify};

@@ -1,13 +1,13 @@
 //! The bucket as a program of its own: for tests, which kill it, and for a look at a folder without the rest of Clipset.
 //!
 //! `clipset-local-bucket ROOT ADDRESS BUCKET ACCESS_KEY SECRET_KEY [ANONYMOUS_PREFIX…]`; writes the address it listens on
-//! to standard output once it is ready, and ends on SIGTERM.
+//! to standard output once it is ready, and ends on SIGTERM. Keeps a MiB for documents.
 
 use std::error::Error;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use clipset_local_bucket::{Config, Server};
+use clipset_local_bucket::{Config, Reserve, Server};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Sent to a process that writes beyond its file size limit, and deadly unless handled.
@@ -34,6 +34,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         bucket: next("BUCKET")?,
         access_key: next("ACCESS_KEY")?,
         secret_key: next("SECRET_KEY")?,
+        reserve: Reserve { bytes: 1 << 20, media_prefixes: vec!["hls/".into(), "originals/".into()] },
         anonymous_prefixes: arguments.collect(),
     };
     let _ignored = signal(SignalKind::from_raw(SIGXFSZ))?;

@@ -1,9 +1,5 @@
-//! A stored body on its way to the client: read in large pieces, one ahead of the network.
+//! A stored body on its way to the client: read in large pieces, each verified, one ahead of the network.
 
-use std::fs::File;
-use std::io;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,26 +12,26 @@ use s3s::stream::{ByteStream, RemainingLength};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::Error;
-use crate::error::During;
+use crate::store::{Body, Reason, Store};
 
-/// Read at once.
-const PIECE: u64 = 512 << 10;
+type Piece = Result<Option<Bytes>, Reason>;
 
-/// A part of a file. Its first piece is read already, so that a short body costs one trip off the async threads.
+/// A part of an object. Its first piece is read already: a short body costs one trip off the async threads, and damage to
+/// it is answered as such. Later there is no other way to say so than to end the connection.
 pub(crate) struct FileBody {
-    file: Arc<File>,
+    store: Arc<Store>,
+    key: String,
     first: Option<Bytes>,
-    /// What is still to be read from the file.
-    rest: Range<u64>,
-    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Not here while the next piece is being read.
+    body: Option<Body>,
+    ahead: Option<JoinHandle<(Piece, Body)>>,
 }
 
 impl FileBody {
     /// Reads the first piece. Blocks.
-    pub(crate) fn open(file: File, range: Range<u64>) -> Result<Self, Error> {
-        let (piece, rest) = split(range);
-        let first = read(&file, piece).during("read an object")?;
-        Ok(Self { file: Arc::new(file), first: (!first.is_empty()).then_some(first), rest, ahead: None })
+    pub(crate) fn open(store: Arc<Store>, key: String, mut body: Body) -> Result<Self, Error> {
+        let first = body.next().map_err(|reason| store.notice(&key, reason))?;
+        Ok(Self { store, key, first, body: Some(body), ahead: None })
     }
 
     pub(crate) fn into_blob(self) -> StreamingBlob {
@@ -43,11 +39,8 @@ impl FileBody {
     }
 
     fn read_ahead(&mut self) {
-        if self.ahead.is_none() && !self.rest.is_empty() {
-            let (piece, rest) = split(self.rest.clone());
-            let file = self.file.clone();
-            self.rest = rest;
-            self.ahead = Some(spawn_blocking(move || read(&file, piece)));
+        if let Some(mut body) = self.body.take_if(|body| body.remaining() > 0) {
+            self.ahead = Some(spawn_blocking(move || (body.next(), body)));
         }
     }
 }
@@ -61,16 +54,17 @@ impl Stream for FileBody {
             return Poll::Ready(Some(Ok(first)));
         }
         let Some(ahead) = &mut self.ahead else { return Poll::Ready(None) };
-        let piece = ready!(Pin::new(ahead).poll(cx));
+        let read = ready!(Pin::new(ahead).poll(cx));
         self.ahead = None;
-        match piece {
-            Ok(Ok(piece)) => {
+        match read {
+            Ok((Ok(piece), body)) => {
+                self.body = Some(body);
                 self.read_ahead();
-                Poll::Ready(Some(Ok(piece)))
+                Poll::Ready(piece.map(Ok))
             }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "read an object");
-                self.rest = 0..0;
+            Ok((Err(reason), _)) => {
+                let error = self.store.notice(&self.key, reason);
+                tracing::error!(%error, "a stored object is damaged; the connection ends");
                 Poll::Ready(Some(Err(error.into())))
             }
             Err(error) => Poll::Ready(Some(Err(error.into()))),
@@ -81,23 +75,11 @@ impl Stream for FileBody {
 impl ByteStream for FileBody {
     /// Only known before the first piece is taken, which is when the answer's head is written.
     fn remaining_length(&self) -> RemainingLength {
-        match self.ahead {
-            None => {
-                let first = self.first.as_ref().map_or(0, Bytes::len);
-                RemainingLength::new_exact(first + (self.rest.end - self.rest.start) as usize)
+        match &self.body {
+            Some(body) => {
+                RemainingLength::new_exact(self.first.as_ref().map_or(0, Bytes::len) + body.remaining() as usize)
             }
-            Some(_) => RemainingLength::unknown(),
+            None => RemainingLength::unknown(),
         }
     }
-}
-
-fn split(range: Range<u64>) -> (Range<u64>, Range<u64>) {
-    let middle = range.end.min(range.start + PIECE);
-    (range.start..middle, middle..range.end)
-}
-
-fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
-    let mut bytes = vec![0; (range.end - range.start) as usize];
-    file.read_exact_at(&mut bytes, range.start)?;
-    Ok(bytes.into())
 }

@@ -50,8 +50,8 @@ impl Server {
     /// The configuration is not usable, another process owns the folder, or a file or the address cannot be used.
     pub async fn bind(config: Config, address: SocketAddr) -> Result<Self, Error> {
         config.check()?;
-        let root = config.root.clone();
-        let opened = spawn_blocking(move || Store::open(&root)).await;
+        let (root, reserve) = (config.root.clone(), config.reserve.clone());
+        let opened = spawn_blocking(move || Store::open(&root, reserve)).await;
         let store = opened.map_err(std::io::Error::other).during("open the bucket")??;
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;

@@ -60,8 +60,7 @@ pub enum Command {
     /// Start everything on this machine: what ./local/up runs
     #[command(hide = true)]
     Up(UpArgs),
-    /// Serve the embedded bucket
-    #[command(hide = true)]
+    /// Verify the embedded bucket, or serve it
     Bucket(BucketArgs),
     /// Make BUCKET on another store, and let the edge read from it
     #[command(hide = true)]
@@ -280,7 +279,37 @@ pub struct UpArgs {
 
 /// `clipset bucket`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct BucketArgs {
+    /// Without one, it is served
+    #[command(subcommand)]
+    pub command: Option<BucketCommand>,
+    /// How it is served
+    #[command(flatten)]
+    pub serve: Option<BucketServeArgs>,
+}
+
+/// What else can be done with the embedded bucket.
+#[derive(Debug, Subcommand)]
+pub enum BucketCommand {
+    /// Read every stored object and list all damage; also while it is being served
+    Verify(BucketVerifyArgs),
+}
+
+/// `clipset bucket verify`.
+#[derive(Debug, Args)]
+pub struct BucketVerifyArgs {
+    /// The folder that holds the objects; without it the one of ./local/up (CLIPSET_DATA)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// What was found, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The embedded bucket as a process.
+#[derive(Debug, Args)]
+pub struct BucketServeArgs {
     /// The folder that holds the objects
     #[arg(long)]
     pub root: PathBuf,
@@ -293,6 +322,9 @@ pub struct BucketArgs {
     /// Gets the address once it listens; if one stands in it, a restarted bucket takes it again
     #[arg(long)]
     pub ready_file: Option<PathBuf>,
+    /// MiB of the disk that only small documents may use, at most an eighth of it; without it CLIPSET_BUCKET_RESERVE, else 64
+    #[arg(long, value_name = "MIB")]
+    pub reserve: Option<u32>,
 }
 
 /// [`Role`] as it is written on the command line.
@@ -325,6 +357,21 @@ mod tests {
     }
 
     #[test]
+    fn the_bucket_is_served_or_verified() {
+        let parse = |line: &str| match Cli::try_parse_from(line.split(' ')).expect(line).command {
+            Command::Bucket(args) => args,
+            _ => panic!("{line}"),
+        };
+        let served = parse("clipset bucket --root data --bucket clips");
+        assert!(served.command.is_none() && served.serve.is_some_and(|serve| serve.reserve.is_none()));
+        let verified = parse("clipset bucket verify --root data --json");
+        assert!(verified.serve.is_none());
+        assert!(
+            matches!(verified.command, Some(BucketCommand::Verify(verify)) if verify.json && verify.root.is_some())
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_refused_before_anything_happens() {
         for line in [
             "clipset upload",
@@ -335,6 +382,8 @@ mod tests {
             "clipset token --user ada --role king",
             "clipset serve --listen nowhere",
             "clipset secret",
+            "clipset bucket",
+            "clipset bucket --root data",
             "clipset import --uploads here",
             "clipset export folder",
             "clipset export aB3dE6gH9j --all folder",

@@ -43,7 +43,7 @@ use crate::args::{Cli, Command};
 pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args).await,
-        Command::Bucket(args) => bucket::serve(&args).await,
+        Command::Bucket(args) => bucket::bucket(&args).await,
         Command::Up(args) => up::up(&args).await,
         Command::Upload(args) => upload::command::run(&args).await,
         Command::Status(args) => watch::status(&args).await,

@@ -30,6 +30,7 @@ impl Installation {
             access_key: "clipset".into(),
             secret_key: "not much of a secret".into(),
             anonymous_prefixes: vec!["hls/".into(), "progressive/".into(), "images/".into()],
+            reserve: clipset_local_bucket::Reserve::default(),
         };
         let server = Server::bind(config, (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let bucket = server.local_addr();

@@ -56,6 +56,7 @@ impl TestApp {
             access_key: "test".into(),
             secret_key: "test-secret".into(),
             anonymous_prefixes: Vec::new(),
+            reserve: clipset_local_bucket::Reserve::default(),
         };
         let server = Server::bind(bucket, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let endpoint = format!("http://{}", server.local_addr());

@@ -41,6 +41,7 @@ impl System {
             access_key: KEY.into(),
             secret_key: SECRET.into(),
             anonymous_prefixes: vec![],
+            reserve: clipset_local_bucket::Reserve::default(),
         };
         let server = clipset_local_bucket::Server::bind(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let endpoint = format!("http://{}", server.local_addr());

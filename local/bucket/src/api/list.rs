@@ -9,13 +9,13 @@ use s3s::dto::{
 use s3s::{S3Response, S3Result, s3_error};
 
 use super::{Answer, Api, etag};
-use crate::store::{Page, Query};
+use crate::store::{Page, Query, Store};
 
 /// Most entries on a page, by S3's rules.
 const MAX_KEYS: usize = 1000;
 
 impl Api {
-    pub(super) fn list_v2(&self, input: ListObjectsV2Input) -> Answer<ListObjectsV2Output> {
+    pub(super) async fn list_v2(&self, input: ListObjectsV2Input) -> Answer<ListObjectsV2Output> {
         let max_keys = limit(input.max_keys)?;
         let resumed = input.continuation_token.as_deref().map(parse_token).transpose()?;
         let query = Query {
@@ -24,6 +24,7 @@ impl Api {
             after: resumed.as_deref().or(input.start_after.as_deref()),
             limit: max_keys,
         };
+        self.blocking(Store::check_complete).await?;
         let page = self.store.list(&query);
         let encode = encoder(input.encoding_type.as_ref())?;
         Ok(S3Response::new(ListObjectsV2Output {
@@ -43,7 +44,7 @@ impl Api {
         }))
     }
 
-    pub(super) fn list_v1(&self, input: ListObjectsInput) -> Answer<ListObjectsOutput> {
+    pub(super) async fn list_v1(&self, input: ListObjectsInput) -> Answer<ListObjectsOutput> {
         let max_keys = limit(input.max_keys)?;
         let query = Query {
             prefix: input.prefix.as_deref().unwrap_or_default(),
@@ -51,6 +52,7 @@ impl Api {
             after: input.marker.as_deref().filter(|marker| !marker.is_empty()),
             limit: max_keys,
         };
+        self.blocking(Store::check_complete).await?;
         let page = self.store.list(&query);
         let encode = encoder(input.encoding_type.as_ref())?;
         Ok(S3Response::new(ListObjectsOutput {

@@ -84,11 +84,11 @@ impl S3 for Api {
     }
 
     async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
-        self.list_v1(req.input)
+        self.list_v1(req.input).await
     }
 
     async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
-        self.list_v2(req.input)
+        self.list_v2(req.input).await
     }
 
     async fn create_multipart_upload(

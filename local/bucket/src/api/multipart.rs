@@ -45,7 +45,7 @@ impl Api {
             trailers: trailing_headers,
         };
         let attributes = Attributes { key: input.key.clone(), ..Attributes::default() };
-        let received = receive(&self.store, attributes, input.body.take(), claims).await?;
+        let mut received = receive(&self.store, attributes, input.body.take(), claims).await?;
         let work = move |store: &crate::store::Store| store.commit_part(&input.upload_id, number, received.seal()?);
         let header = self.blocking(work).await?;
         let mut output = UploadPartOutput { e_tag: Some(etag(header.summary.tag)), ..UploadPartOutput::default() };

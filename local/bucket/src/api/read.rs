@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use super::attributes::{describe, http_date, set_checksum};
 use super::{Answer, Api, etag};
 use crate::outgoing::FileBody;
-use crate::store::{Header, Opened, Summary};
+use crate::store::{Body, Header, Summary};
 
 impl Api {
     pub(super) async fn get(&self, input: GetObjectInput) -> Answer<GetObjectOutput> {
@@ -27,9 +27,10 @@ impl Api {
         };
         let store = self.store.clone();
         let work = move || -> S3Result<_> {
-            let Opened { file, header, body } = store.read(&input.key)?;
+            let opened = store.read(&input.key)?;
+            let header = opened.header.clone();
             let part = reading.part(&header)?;
-            let content = FileBody::open(file, body + part.bytes.start..body + part.bytes.end)?;
+            let content = FileBody::open(store, input.key, Body::new(opened, part.bytes.clone()))?;
             Ok((header, part, content))
         };
         let (header, part, content) = spawn_blocking(work).await.map_err(S3Error::internal_error)??;

@@ -11,7 +11,7 @@ use super::attributes::{attributes_of, checksums_of, set_checksum};
 use super::{Answer, Api, etag};
 use crate::Error;
 use crate::incoming::{Claims, receive};
-use crate::store::{Attributes, Condition, Expected, Opened};
+use crate::store::{Attributes, Condition, Expected};
 
 /// Most keys in one DeleteObjects, by S3's rules.
 const MAX_DELETED: usize = 1000;
@@ -27,12 +27,17 @@ impl Api {
             headers: &headers,
             trailers: trailing_headers,
         };
-        let received = receive(&self.store, attributes, input.body.take(), claims).await?;
+        let mut received = receive(&self.store, attributes, input.body.take(), claims).await?;
+        let is_document = received.is_document();
         let condition = Condition { if_match: input.if_match, if_none_match: input.if_none_match };
-        let work = move |store: &crate::store::Store| {
+        let mut work = move |store: &crate::store::Store| {
             // A write that is too late already need not wait for the disk.
             store.check(&input.key, &condition)?;
             store.commit(received.seal()?, &condition)
+        };
+        let work = move |store: &crate::store::Store| match is_document {
+            true => store.space().in_reserve(|| work(store)),
+            false => work(store),
         };
         let header = self.blocking(work).await?;
         let mut output = PutObjectOutput { e_tag: Some(etag(header.summary.tag)), ..PutObjectOutput::default() };
@@ -59,12 +64,13 @@ impl Api {
         let source_condition =
             Condition { if_match: input.copy_source_if_match, if_none_match: input.copy_source_if_none_match };
         let work = move |store: &crate::store::Store| {
-            let Opened { file, header, body } = store.read(&source)?;
-            check_source(&source_condition, &header.summary.tag.to_string())?;
-            let kept = Attributes { key: input.key, upload_id: None, ..header.attributes };
-            let mut staged = store.stage(replaced.unwrap_or(kept), &[])?;
-            staged.append(&file, body, header.summary.size, false)?;
-            store.commit(staged.seal(&Expected::default(), Some(header.summary.tag))?, &Condition::default())
+            let opened = store.read(&source)?;
+            let summary = opened.header.summary;
+            check_source(&source_condition, &summary.tag.to_string())?;
+            let kept = Attributes { key: input.key, upload_id: None, ..opened.header.attributes.clone() };
+            let mut staged = store.stage(replaced.unwrap_or(kept), &[], summary.size)?;
+            staged.append(opened, false, true)?;
+            store.commit(staged.seal(&Expected::default(), Some(summary.tag))?, &Condition::default())
         };
         let header = self.blocking(work).await?;
         let result = CopyObjectResult {
@@ -77,7 +83,8 @@ impl Api {
 
     pub(super) async fn delete(&self, input: DeleteObjectInput) -> Answer<DeleteObjectOutput> {
         let condition = Condition { if_match: input.if_match, if_none_match: None };
-        self.blocking(move |store| store.delete(&input.key, &condition)).await?;
+        let work = move |store: &crate::store::Store| store.space().in_reserve(|| store.delete(&input.key, &condition));
+        self.blocking(work).await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 

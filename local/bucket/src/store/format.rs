@@ -1,8 +1,8 @@
-//! The file format: a header of whole 4096-byte blocks, then the body.
+//! The file format: a header of whole 4096-byte pages, then the body, then the checksums of the body's blocks.
 //!
 //! | Bytes | Content, integers little-endian |
 //! |---|---|
-//! | 0–7 | `CLIPOBJ1` |
+//! | 0–7 | `CLIPOBJ2` |
 //! | 8–11 | length of the header, where the body begins |
 //! | 12–15 | CRC-32 of the header from byte 16 on |
 //! | 16–23 | length of the body |
@@ -12,8 +12,11 @@
 //! | 52 | checksum algorithm, 0 for none |
 //! | 64–95 | checksum |
 //! | 96– | [`Attributes`] as JSON, then spaces |
+//! | behind the body | CRC-32C of each 64 KiB of it, four bytes each, big-endian, to the end of the file |
 //!
-//! The length of the header is known before the body arrives, so the body is written in its place at once. Whole blocks,
+//! Files that begin with `CLIPOBJ1` are of the version before: the same without checksums of blocks, and still read.
+//!
+//! The length of the header is known before the body arrives, so the body is written in its place at once. Whole pages,
 //! so that a file system that shares blocks can put an upload's parts together without copying them.
 
 use std::collections::BTreeMap;
@@ -26,10 +29,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use s3s::crypto::Crc32;
 use serde::{Deserialize, Serialize};
 
+use super::blocks;
 use super::checksum::Checksum;
+use super::opened::{Flaw, Reason};
 
-const MAGIC: &[u8; 8] = b"CLIPOBJ1";
-const BLOCK: usize = 4096;
+const MAGIC: &[u8; 8] = b"CLIPOBJ2";
+/// Of files without checksums of blocks.
+const MAGIC_1: &[u8; 8] = b"CLIPOBJ1";
+const PAGE: usize = 4096;
 const FIXED: usize = 96;
 /// Far above what a key of 1024 bytes and 2 KiB of metadata need.
 const MAX_HEADER: usize = 1 << 20;
@@ -40,6 +47,15 @@ pub(crate) struct Header {
     pub(crate) summary: Summary,
     pub(crate) checksum: Option<Checksum>,
     pub(crate) attributes: Attributes,
+}
+
+/// Where things stand in a stored file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Where the body begins.
+    pub(crate) body: u64,
+    /// Where the checksums of its blocks begin, if there are any.
+    pub(crate) sums: Option<u64>,
 }
 
 /// What is known of an object without opening it.
@@ -88,14 +104,14 @@ impl Attributes {
     /// Length of the header with these attributes, which is where the body begins.
     pub(crate) fn header_length(&self) -> io::Result<u64> {
         let json = serde_json::to_vec(self)?;
-        Ok((FIXED + json.len()).next_multiple_of(BLOCK) as u64)
+        Ok((FIXED + json.len()).next_multiple_of(PAGE) as u64)
     }
 }
 
 impl Header {
     pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
         let json = serde_json::to_vec(&self.attributes)?;
-        let length = (FIXED + json.len()).next_multiple_of(BLOCK);
+        let length = (FIXED + json.len()).next_multiple_of(PAGE);
         if length > MAX_HEADER {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "header too long"));
         }
@@ -117,40 +133,46 @@ impl Header {
         Ok(header)
     }
 
-    /// Reads and checks the header; returns it with the offset of the body, or says what is wrong with the file.
-    pub(crate) fn read(file: &File) -> io::Result<Result<(Self, u64), &'static str>> {
-        let file_length = file.metadata()?.len();
-        if file_length < BLOCK as u64 {
-            return Ok(Err("too short"));
+    /// Reads and checks the header and the file's length, or says what is wrong with the file.
+    pub(crate) fn read(file: &File) -> Result<(Self, Layout), Flaw> {
+        let file_length = file.metadata().map_err(unreadable)?.len();
+        if file_length < PAGE as u64 {
+            return Err(Flaw::from("too short"));
         }
-        let mut bytes = vec![0; BLOCK];
-        file.read_exact_at(&mut bytes, 0)?;
-        if &bytes[0..8] != MAGIC {
-            return Ok(Err("not an object"));
-        }
+        let mut bytes = vec![0; PAGE];
+        file.read_exact_at(&mut bytes, 0).map_err(unreadable)?;
+        let has_sums = match &bytes[0..8] {
+            magic if magic == MAGIC => true,
+            magic if magic == MAGIC_1 => false,
+            _ => return Err(Flaw::from("not an object")),
+        };
         let length = u32::from_le_bytes(array(&bytes, 8)) as usize;
-        if !(BLOCK..=MAX_HEADER).contains(&length) || length as u64 > file_length {
-            return Ok(Err("header of impossible length"));
+        if !(PAGE..=MAX_HEADER).contains(&length) || length as u64 > file_length {
+            return Err(Flaw::from("header of impossible length"));
         }
-        if length > BLOCK {
+        if length > PAGE {
             bytes.resize(length, 0);
-            file.read_exact_at(&mut bytes[BLOCK..], BLOCK as u64)?;
+            file.read_exact_at(&mut bytes[PAGE..], PAGE as u64).map_err(unreadable)?;
         }
-        Ok(Self::decode(&bytes, file_length).map(|header| (header, length as u64)))
+        let header = Self::decode(&bytes)?;
+        let body = length as u64;
+        let sums = body.checked_add(header.summary.size);
+        let end = sums.and_then(|end| end.checked_add(if has_sums { blocks::length(header.summary.size) } else { 0 }));
+        if end != Some(file_length) {
+            return Err(Flaw { reason: "body of the wrong length".into(), header: Some(Box::new(header)) });
+        }
+        Ok((header, Layout { body, sums: sums.filter(|_| has_sums) }))
     }
 
-    fn decode(bytes: &[u8], file_length: u64) -> Result<Self, &'static str> {
+    fn decode(bytes: &[u8]) -> Result<Self, Reason> {
         if Crc32::checksum_u32(&bytes[16..]) != u32::from_le_bytes(array(bytes, 12)) {
-            return Err("header with a wrong checksum");
+            return Err("header with a wrong checksum".into());
         }
         let summary = Summary {
             size: u64::from_le_bytes(array(bytes, 16)),
             modified: u64::from_le_bytes(array(bytes, 24)),
             tag: Tag { md5: array(bytes, 32), parts: u32::from_le_bytes(array(bytes, 48)) },
         };
-        if (bytes.len() as u64).checked_add(summary.size) != Some(file_length) {
-            return Err("body of the wrong length");
-        }
         let checksum = match bytes[52] {
             0 => None,
             kind => Some(Checksum::restore(kind, &bytes[64..96]).ok_or("unknown checksum")?),
@@ -160,7 +182,11 @@ impl Header {
     }
 }
 
-fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+fn unreadable(error: io::Error) -> Flaw {
+    Flaw::from(Reason::from(format!("cannot be read: {error}")))
+}
+
+pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(&bytes[at..at + N]);
     array
@@ -218,8 +244,9 @@ mod tests {
         assert_eq!(bytes.len() as u64, written.attributes.header_length().unwrap());
         assert_eq!(bytes.len(), 8192);
         bytes.extend_from_slice(b"abc");
-        let (read, body) = Header::read(&stored(&bytes)).unwrap().unwrap();
-        assert_eq!((read.attributes.key, body), (key, 8192));
+        bytes.extend_from_slice(&blocks::sum(b"abc"));
+        let (read, layout) = Header::read(&stored(&bytes)).unwrap();
+        assert_eq!((read.attributes.key, layout), (key, Layout { body: 8192, sums: Some(8195) }));
         assert_eq!((read.summary, read.checksum), (written.summary, written.checksum));
     }
 
@@ -227,13 +254,14 @@ mod tests {
     fn a_cut_or_changed_file_is_recognised() {
         let mut bytes = header("k").encode().unwrap();
         bytes.extend_from_slice(b"abc");
+        bytes.extend_from_slice(&blocks::sum(b"abc"));
         for length in [0, 10, 4096, bytes.len() - 1] {
-            assert!(Header::read(&stored(&bytes[..length])).unwrap().is_err(), "cut to {length}");
+            assert!(Header::read(&stored(&bytes[..length])).is_err(), "cut to {length}");
         }
         for at in [0, 9, 20, 100, 4000] {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            assert!(Header::read(&stored(&changed)).unwrap().is_err(), "byte {at} changed");
+            assert!(Header::read(&stored(&changed)).is_err(), "byte {at} changed");
         }
     }
 }

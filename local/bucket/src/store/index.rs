@@ -1,6 +1,7 @@
 //! All keys in byte order, in memory: the listing and the state that conditions are checked against.
 //!
-//! The files are the truth; the index is read from them at start. About 200 bytes an object.
+//! The files are the truth, and the journal knows what they should be; the index is read from both at start. About 200
+//! bytes an object.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -46,6 +47,11 @@ impl Index {
 
     pub(crate) fn remove(&mut self, key: &str) {
         self.0.remove(key.as_bytes());
+    }
+
+    /// Every key and summary, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Summary)> {
+        self.0.iter().map(|(key, summary)| (&**key, *summary))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -11,12 +12,13 @@ use md5::{Digest, Md5};
 use s3s::checksum::ChecksumHasher;
 use tempfile::NamedTempFile;
 
+use super::blocks::{self, BLOCK, Sums};
+use super::body::Body;
 use super::checksum::{Checksum, Kind};
 use super::format::{Attributes, Header, Summary, Tag};
+use super::opened::{Opened, damaged};
+use super::space::Space;
 use crate::error::{During, Error};
-
-/// Read and written at once when a file is copied.
-const COPY: usize = 1 << 20;
 
 /// A file being written; removed when dropped.
 pub(crate) struct Staged {
@@ -27,6 +29,9 @@ pub(crate) struct Staged {
     size: u64,
     md5: Md5,
     hasher: ChecksumHasher,
+    sums: Sums,
+    /// What it must leave free, if it may not use the reserve.
+    space: Option<Arc<Space>>,
 }
 
 /// A file that is complete, verified and on the disk, but not yet in its place; removed when dropped.
@@ -44,17 +49,23 @@ pub(crate) struct Expected {
 
 impl Staged {
     /// Begins a file in `folder`. Checksums of these kinds can be verified at the end.
-    pub(crate) fn create(folder: &Path, attributes: Attributes, kinds: &[Kind]) -> Result<Self, Error> {
+    pub(crate) fn create(
+        folder: &Path,
+        attributes: Attributes,
+        kinds: &[Kind],
+        space: Option<Arc<Space>>,
+    ) -> Result<Self, Error> {
         let body = attributes.header_length().during("lay out an object")?;
         let file = NamedTempFile::new_in(folder).during("create a temporary file")?;
         let mut hasher = ChecksumHasher::default();
         for kind in kinds {
             kind.start(&mut hasher);
         }
-        Ok(Self { file, attributes, body, size: 0, md5: Md5::new(), hasher })
+        Ok(Self { file, attributes, body, size: 0, md5: Md5::new(), hasher, sums: Sums::default(), space })
     }
 
     pub(crate) fn write(&mut self, batch: &[Bytes]) -> Result<(), Error> {
+        self.admit(batch.iter().map(|bytes| bytes.len() as u64).sum())?;
         for bytes in batch {
             self.write_bytes(bytes)?;
         }
@@ -65,26 +76,40 @@ impl Staged {
         self.file.as_file().write_all_at(bytes, self.body + self.size).during("write an object")?;
         self.md5.update(bytes);
         self.hasher.update(bytes);
+        self.sums.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
     }
 
-    /// Appends a stored body. Hashing it means reading it; otherwise the kernel copies, or the file system shares blocks.
-    pub(crate) fn append(&mut self, source: &File, offset: u64, length: u64, hash: bool) -> Result<(), Error> {
-        if hash {
-            let mut buffer = vec![0; COPY];
-            let mut done = 0;
-            while done < length {
-                let count = (length - done).min(COPY as u64) as usize;
-                source.read_exact_at(&mut buffer[..count], offset + done).during("read an object")?;
-                self.write_bytes(&buffer[..count])?;
-                done += count as u64;
-            }
+    /// Appends a stored body. Its checksums come along where the blocks fall together, and the kernel copies, or the file
+    /// system shares; otherwise, or if there is a checksum of the whole to make (`hash`), it is read and verified.
+    pub(crate) fn append(&mut self, source: Opened, hash: bool, last: bool) -> Result<(), Error> {
+        let length = source.header.summary.size;
+        if let Some(sums) = source.layout.sums
+            && !hash
+            && self.sums.at_block()
+            && (last || length.is_multiple_of(BLOCK))
+        {
+            // How much of the disk a copy takes is the file system's business.
+            self.admit(0)?;
+            let mut stored = vec![0; blocks::length(length) as usize];
+            source.file.read_exact_at(&mut stored, sums).during("read an object")?;
+            copy(&source.file, source.layout.body, self.file.as_file(), self.body + self.size, length)
+                .during("copy an object")?;
+            self.sums.append(&stored);
+            self.size += length;
             return Ok(());
         }
-        copy(source, offset, self.file.as_file(), self.body + self.size, length).during("copy an object")?;
-        self.size += length;
+        let (key, path) = (source.header.attributes.key.clone(), source.path.clone());
+        let mut body = Body::whole(source);
+        while let Some(piece) = body.next().map_err(|reason| damaged(&path, &key, reason))? {
+            self.write(&[piece])?;
+        }
         Ok(())
+    }
+
+    fn admit(&self, length: u64) -> Result<(), Error> {
+        self.space.as_ref().map_or(Ok(()), |space| space.admit(length))
     }
 
     /// Verifies the content, writes the header and brings the file to the disk.
@@ -106,6 +131,8 @@ impl Staged {
             checksum: expected.checksums.first().copied(),
             attributes: self.attributes,
         };
+        let sums = self.sums.finish();
+        self.file.as_file().write_all_at(&sums, self.body + self.size).during("write an object's checksums")?;
         let bytes = header.encode().during("lay out an object")?;
         self.file.as_file().write_all_at(&bytes, 0).during("write an object's header")?;
         self.file.as_file().sync_all().during("sync an object")?;

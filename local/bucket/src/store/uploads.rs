@@ -10,13 +10,17 @@ use md5::{Digest, Md5};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
+use super::opened::{Look, damaged, look};
 use super::{
-    Attributes, Checksum, Condition, Error, Expected, Header, Opened, Sealed, Staged, Store, Tag, open, sync_folder,
+    Attributes, Checksum, Condition, Error, Expected, Header, Opened, Sealed, Staged, Store, Tag, sync_folder,
 };
 use crate::error::During;
 
 /// Smallest part but the last, by S3's rules.
 const MIN_PART: u64 = 5 << 20;
+
+/// Key and attributes of an upload, twice: without them its parts are nobody's.
+const RECORDS: [&str; 2] = ["upload", "upload.copy"];
 
 /// An upload in progress.
 #[derive(Debug)]
@@ -60,9 +64,13 @@ impl Store {
         let id = Uuid::new_v4().simple().to_string();
         let attributes = Attributes { upload_id: Some(id.clone()), ..attributes };
         let folder = self.root.join("tmp").join(&id);
+        self.space.admit(0)?;
         fs::create_dir(&folder).during("create an upload")?;
-        let sealed = Staged::create(&folder, attributes, &[])?.seal(&Expected::default(), None)?;
-        sealed.persist(&folder.join("upload")).during("create an upload")?;
+        for name in RECORDS {
+            let staged = Staged::create(&folder, attributes.clone(), &[], Some(self.space.clone()))?;
+            let sealed = staged.seal(&Expected::default(), None)?;
+            sealed.persist(&folder.join(name)).during("create an upload")?;
+        }
         sync_folder(&folder)?;
         fs::rename(&folder, self.uploads().join(&id)).during("create an upload")?;
         sync_folder(&self.uploads())?;
@@ -70,7 +78,7 @@ impl Store {
     }
 
     pub(crate) fn upload(&self, key: &str, id: &str) -> Result<Upload, Error> {
-        let header = open(&self.upload_folder(id)?.join("upload"))?.ok_or(Error::NoSuchUpload)?.header;
+        let header = record(&self.upload_folder(id)?)?.ok_or(Error::NoSuchUpload)?;
         match header.attributes.key == key {
             true => Ok(Upload { id: id.into(), header }),
             false => Err(Error::NoSuchUpload),
@@ -102,7 +110,8 @@ impl Store {
         numbers.truncate(limit);
         let mut parts = Vec::new();
         for number in numbers {
-            if let Some(Opened { header, .. }) = open(&part_path(&folder, number))? {
+            // A damaged one is not listed, so that it is sent again.
+            if let Some(Opened { header, .. }) = whole_part(&part_path(&folder, number))? {
                 parts.push(ListedPart { number, header });
             }
         }
@@ -113,7 +122,7 @@ impl Store {
     pub(crate) fn all_uploads(&self) -> Result<Vec<Upload>, Error> {
         let mut uploads = Vec::new();
         for id in names(&self.uploads())? {
-            if let Some(Opened { header, .. }) = open(&self.uploads().join(&id).join("upload"))? {
+            if let Some(header) = record(&self.uploads().join(&id))? {
                 uploads.push(Upload { id, header });
             }
         }
@@ -155,8 +164,11 @@ impl Store {
 
     /// Ends an upload and forgets its parts.
     pub(crate) fn abort_upload(&self, key: &str, id: &str) -> Result<(), Error> {
-        self.upload(key, id)?;
-        self.remove_upload(id)
+        match self.upload(key, id) {
+            // Whoever knows the id may end it: nobody can complete it any more.
+            Ok(_) | Err(Error::Damaged { .. }) => self.remove_upload(id),
+            Err(error) => Err(error),
+        }
     }
 
     fn completed_before(&self, key: &str, id: &str) -> Option<Header> {
@@ -188,12 +200,12 @@ impl Store {
     /// Opened one by one: an upload may have more parts than a process may have open files.
     fn assemble(&self, upload: Upload, completion: &Completion, tag: Tag) -> Result<Sealed, Error> {
         let kinds: Vec<_> = completion.checksums.iter().map(Checksum::kind).collect();
-        let mut staged = self.stage(upload.header.attributes, &kinds)?;
+        let mut staged = self.stage(upload.header.attributes, &kinds, u64::MAX)?;
         let mut size = 0;
-        for part in &completion.parts {
+        for (at, part) in completion.parts.iter().enumerate() {
             let opened = self.open_part(&upload.id, part)?;
-            staged.append(&opened.file, opened.body, opened.header.summary.size, !kinds.is_empty())?;
             size += opened.header.summary.size;
+            staged.append(opened, !kinds.is_empty(), at + 1 == completion.parts.len())?;
         }
         if completion.size.is_some_and(|expected| expected != size) {
             return Err(Error::BadDigest("x-amz-mp-object-size"));
@@ -202,7 +214,7 @@ impl Store {
     }
 
     fn open_part(&self, id: &str, part: &NamedPart) -> Result<Opened, Error> {
-        let opened = open(&part_path(&self.upload_folder(id)?, part.number))?.ok_or(Error::InvalidPart)?;
+        let opened = whole_part(&part_path(&self.upload_folder(id)?, part.number))?.ok_or(Error::InvalidPart)?;
         match opened.header.summary.tag.to_string() == part.tag {
             true => Ok(opened),
             false => Err(Error::InvalidPart),
@@ -234,6 +246,31 @@ impl Store {
 
 fn part_path(folder: &Path, number: u16) -> PathBuf {
     folder.join(format!("{number:05}"))
+}
+
+/// `None` too if it is damaged: the client has what it was, and sends it again.
+fn whole_part(path: &Path) -> Result<Option<Opened>, Error> {
+    match look(path)? {
+        Look::Missing => Ok(None),
+        Look::Whole(opened) => Ok(Some(*opened)),
+        Look::Damaged(flaw) => {
+            tracing::error!(path = %path.display(), reason = %flaw.reason, "a part of an upload is damaged");
+            Ok(None)
+        }
+    }
+}
+
+/// Key and attributes of the upload in this folder, if it is one.
+fn record(folder: &Path) -> Result<Option<Header>, Error> {
+    let mut found = Ok(None);
+    for path in RECORDS.map(|name| folder.join(name)) {
+        match look(&path)? {
+            Look::Missing => {}
+            Look::Whole(opened) => return Ok(Some(opened.header)),
+            Look::Damaged(flaw) => found = Err(damaged(&path, "", flaw.reason)),
+        }
+    }
+    found
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, Error> {

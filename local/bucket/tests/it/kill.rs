@@ -45,6 +45,8 @@ async fn every_acknowledged_write_is_there_after_a_kill_and_nothing_else_is() {
     let mut acknowledged = 0;
     for round in 0..ROUNDS {
         acknowledged += round_of_writes(root.path(), &mut states, &mut random).await;
+        let whole = clipset_local_bucket::verify(root.path(), &|_| ()).unwrap();
+        assert!(whole.damage.is_empty(), "KILL_SEED={seed}, round {round}: {whole:?}");
         let bucket = Process::start(root.path());
         let left = std::fs::read_dir(root.path().join("tmp")).unwrap().count();
         assert_eq!(left, 0, "seed {seed}, round {round}");
@@ -120,7 +122,7 @@ async fn write_until_killed(
     }
 }
 
-async fn multipart(client: &Client, key: &str, content: Vec<u8>) -> Option<()> {
+pub(crate) async fn multipart(client: &Client, key: &str, content: Vec<u8>) -> Option<()> {
     let create = client.create_multipart_upload().bucket(BUCKET).key(key).send().await.ok()?;
     let id = create.upload_id()?;
     let part = client.upload_part().bucket(BUCKET).key(key).upload_id(id).part_number(1).body(content.into());

@@ -3,12 +3,16 @@
 
 mod access;
 mod conditions;
+mod damage;
+mod format_1;
 mod integrity;
 mod keys;
 mod kill;
 mod listing;
 mod multipart;
 mod objects;
+mod reserve;
 mod restart;
 mod signed;
+mod verify;
 mod world;

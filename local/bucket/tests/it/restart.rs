@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use clipset_local_bucket::{Error, Server};
 use tempfile::TempDir;
 
-use crate::world::{BUCKET, World, config, noise};
+use crate::world::{BUCKET, World, config, noise, object_file, refusal};
 
 #[tokio::test]
 async fn objects_and_uploads_survive_a_restart() {
@@ -61,7 +61,7 @@ async fn an_unusable_configuration_is_refused() {
 }
 
 #[tokio::test]
-async fn leftovers_and_damaged_files_are_not_seen() {
+async fn leftovers_are_not_seen_and_a_damaged_object_is_known() {
     let root = TempDir::new().unwrap();
     let world = World::start_in(root.path()).await;
     world.put("whole", "content").await;
@@ -88,8 +88,9 @@ async fn leftovers_and_damaged_files_are_not_seen() {
 
     let world = World::start_in(root.path()).await;
     assert_eq!(world.temporary_files(), 0);
-    assert_eq!(world.keys().await, ["whole"]);
-    assert_eq!(world.get("cut").await, None);
+    assert_eq!(world.keys().await, ["cut", "whole"]);
+    let get = world.client.get_object().bucket(BUCKET).key("cut").send().await;
+    assert_eq!(refusal(&get.unwrap_err()), (500, "ObjectDamaged".into()));
     world.put("cut", "mended").await;
     assert_eq!(world.get("cut").await.unwrap(), b"mended");
 }
@@ -117,15 +118,12 @@ async fn thousands_of_objects_are_read_in_at_start_and_listed_quickly() {
 }
 
 fn write_object(root: &std::path::Path, seed: &[u8], key: &str) {
-    use s3s::crypto::{Checksum, Crc32, Sha256};
+    use s3s::crypto::Crc32;
     let mut bytes = seed.to_vec();
     let json = format!("{{\"key\":\"{key}\"}}");
     bytes[96..4096].fill(b' ');
     bytes[96..96 + json.len()].copy_from_slice(json.as_bytes());
     let crc = Crc32::checksum_u32(&bytes[16..4096]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-    let parent = key.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let shard = crate::signed::hex(&Sha256::checksum(parent.as_bytes())[..1]);
-    let name = crate::signed::hex(&Sha256::checksum(key.as_bytes()));
-    fs::write(root.join("objects").join(shard).join(name), bytes).unwrap();
+    fs::write(object_file(root, key), bytes).unwrap();
 }

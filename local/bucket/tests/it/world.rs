@@ -11,9 +11,12 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use clipset_local_bucket::{Config, Server};
+use s3s::crypto::{Checksum as _, Sha256};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::signed::hex;
 
 pub(crate) const BUCKET: &str = "clips";
 pub(crate) const ACCESS_KEY: &str = "test-access";
@@ -85,6 +88,13 @@ impl World {
     }
 }
 
+/// Where the object of a key lies.
+pub(crate) fn object_file(root: &Path, key: &str) -> PathBuf {
+    let parent = key.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let shard = hex(&Sha256::checksum(parent.as_bytes())[..1]);
+    root.join("objects").join(shard).join(hex(&Sha256::checksum(key.as_bytes())))
+}
+
 pub(crate) fn config(root: &Path) -> Config {
     Config {
         root: root.into(),
@@ -92,6 +102,7 @@ pub(crate) fn config(root: &Path) -> Config {
         access_key: ACCESS_KEY.into(),
         secret_key: SECRET_KEY.into(),
         anonymous_prefixes: vec!["hls/".into(), "progressive/".into(), "images/".into()],
+        reserve: clipset_local_bucket::Reserve::default(),
     }
 }
 
@@ -180,7 +191,7 @@ impl Process {
         Self::start_with(command, root)
     }
 
-    fn start_with(mut command: Command, root: &Path) -> Self {
+    pub(crate) fn start_with(mut command: Command, root: &Path) -> Self {
         command.arg(root).args(["127.0.0.1:0", BUCKET, ACCESS_KEY, SECRET_KEY, "hls/"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();

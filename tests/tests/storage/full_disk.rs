@@ -1,0 +1,129 @@
+//! A full disk: what is there plays, small things work, clips wait, and all goes on once there is room.
+
+use std::time::Duration;
+
+use clipset_core::key::MediaKey;
+use clipset_tests::{
+    client::{Client, uris},
+    disk::in_a_namespace,
+    media::COPYABLE,
+    stack::Stack,
+    wait,
+};
+use nix::sys::signal::Signal;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const MEGABYTES: u32 = 300;
+/// Below the tenth that media leave free, and enough for documents.
+const LEFT: u64 = 12 << 20;
+
+async fn problems(admin: &Client) -> Vec<String> {
+    let health = admin.get("/api/config/health").await;
+    assert_eq!(health["healthy"], health["problems"].as_array().unwrap().is_empty());
+    health["problems"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn until_full(admin: &Client) {
+    wait::until("the disk to be known as full", Duration::from_secs(20), async || {
+        problems(admin).await.contains(&"disk_full".to_owned()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_come_whole_from_a_full_disk_cached_or_not() {
+    if !in_a_namespace("full_disk::segments_come_whole_from_a_full_disk_cached_or_not") {
+        return;
+    }
+    let stack = Stack::start_on_disk_of(MEGABYTES).await;
+    let admin = stack.admin().await;
+    let clip = COPYABLE.make(stack.folder(), "clip.mp4");
+    let id = admin.upload(&clip, "Whole").await;
+    admin.ready(&id).await;
+    let master = uris(&admin.ladder(&id).await);
+    let rendition = admin.request(Method::GET, &master[0]).send().await.unwrap().text().await.unwrap();
+    let segments = uris(&rendition);
+    let get = async |uri: &str| {
+        let answer = admin.request(Method::GET, uri).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.bytes().await.unwrap_or_else(|error| panic!("{uri} broke off: {error}"))
+    };
+    let cached = get(&segments[0]).await;
+
+    stack.disk().fill(LEFT);
+    until_full(&admin).await;
+    stack.disk().fill(0);
+    let bucket = stack.bucket().await;
+    for uri in &segments {
+        let key = uri.split('?').next().unwrap().trim_start_matches('/');
+        let stored = bucket.read_raw(key).await.unwrap().unwrap();
+        assert!(get(uri).await == stored, "{key} is not whole");
+    }
+    assert!(get(&segments[0]).await == cached);
+    assert_eq!(admin.status("/healthz").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted() {
+    if !in_a_namespace("full_disk::a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted") {
+        return;
+    }
+    let stack = Stack::start_on_disk_of(MEGABYTES).await;
+    let admin = stack.admin().await;
+    let clip = COPYABLE.make(stack.folder(), "clip.mp4");
+    let old = admin.upload(&clip, "Old").await;
+    admin.ready(&old).await;
+    admin.ladder(&old).await;
+    stack.signal("runner", Signal::SIGSTOP);
+    let new = admin.upload(&clip, "New").await;
+    stack.disk().fill(LEFT);
+    until_full(&admin).await;
+    stack.signal("runner", Signal::SIGCONT);
+
+    let path = format!("/api/videos/{new}");
+    let waits = |video: &Value| video["note"] == "waits for disk space";
+    let video = wait::until("the clip to wait", Duration::from_secs(60), async || {
+        let video = admin.get(&path).await;
+        waits(&video).then_some(video)
+    })
+    .await;
+    assert_eq!((&video["processing_status"], &video["error"]), (&json!("pending"), &Value::Null));
+    assert_eq!(admin.get(&format!("{path}/stream-info")).await["note"], "waits for disk space");
+    let told = stack.clipset(&["status", &new]).output().unwrap();
+    assert!(String::from_utf8_lossy(&told.stdout).contains("pending, waits for disk space"));
+    // However often it is tried: no attempt is counted.
+    let bucket = stack.bucket().await;
+    let jobs = clipset_bucket::Jobs::new(bucket.clone());
+    let job = jobs.of_video(&new.parse().unwrap()).await.unwrap().remove(0);
+    assert!(job.attempts <= 1, "{job:?}");
+
+    // Small things work, and a large upload is refused at once, in words.
+    stack.admin().await;
+    let change = admin.request(Method::PATCH, "/api/config").json(&json!({"cpu_crf": 30})).send().await.unwrap();
+    assert_eq!(change.status(), StatusCode::OK);
+    let create = json!({"filename": "a.mp4", "type": "video/mp4", "metadata": {"title": "Large", "size": 50 << 20}});
+    let refused = admin.request(Method::POST, "/api/s3/multipart").json(&create).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::INSUFFICIENT_STORAGE);
+    assert!(refused.json::<Value>().await.unwrap()["detail"].as_str().unwrap().contains("disk is full"));
+    assert_eq!(admin.status("/healthz").await, 200);
+
+    // Deletion frees space at once, without a sweep.
+    let before = stack.disk().free();
+    admin.delete(&old).await;
+    wait::until("the deleted clip's space", Duration::from_secs(15), async || {
+        (stack.disk().free() > before).then_some(())
+    })
+    .await;
+    let original = MediaKey::Original(video_original(&bucket, &new).await);
+    assert!(bucket.size(&original).await.unwrap().is_some(), "only the deleted clip goes");
+    stack.disk().make_room();
+    admin.ready(&new).await;
+    assert_eq!(admin.get(&path).await["note"], Value::Null);
+    assert!(problems(&admin).await.is_empty());
+}
+
+async fn video_original(bucket: &clipset_bucket::Bucket, id: &str) -> clipset_core::id::EncodeId {
+    let videos = clipset_bucket::Videos::new(bucket.clone());
+    videos.get(&id.parse().unwrap()).await.unwrap().unwrap().value.upload.original.unwrap()
+}

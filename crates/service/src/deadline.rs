@@ -22,9 +22,11 @@ pub async fn in_time(request: Request, next: Next) -> Response {
     }
     match tokio::time::timeout(DEADLINE, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The storage does not answer: try again in a few seconds.")
-            .with_header(header::RETRY_AFTER, "5")
-            .into_response(),
+        Err(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The storage does not answer: try again in a few seconds.")
+                .with_header(header::RETRY_AFTER, "5")
+                .into_response()
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use std::{
 use clipset_bucket::{Bucket, BucketError, Jobs, Migrations, SettingsStore, Videos};
 use clipset_core::{Timestamp, id::ShortId, signing::SigningSecret, video::Video};
 
-use crate::{Config, ConfigError, Deletions, Disk, Gate, ParameterStore, Problem, Secrets, Tokens, TtlCache, secrets::Keeper};
+use crate::{
+    Config, ConfigError, Deletions, Disk, Gate, ParameterStore, Problem, Secrets, Tokens, TtlCache, secrets::Keeper,
+};
 
 /// How long the hot path trusts a video's document. A new publication or a deletion elsewhere
 /// counts after this time at the latest.

@@ -58,8 +58,7 @@ pub fn router(service: Arc<Service>) -> Router {
 
 /// The header of answers that hold a token or a secret link.
 pub(crate) type NoStore = [(HeaderName, HeaderValue); 1];
-pub(crate) const NO_STORE: NoStore =
-    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+pub(crate) const NO_STORE: NoStore = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// An answer is for whoever asked, unless its handler said otherwise.
 async fn never_shared(mut response: Response) -> Response {

@@ -182,7 +182,10 @@ pub(crate) async fn remove_video(service: &Service, video: &Video) -> Result<u64
     Ok(removed)
 }
 
-pub(crate) async fn remove_objects(service: &Service, prefixes: impl Iterator<Item = String>) -> Result<u64, BucketError> {
+pub(crate) async fn remove_objects(
+    service: &Service,
+    prefixes: impl Iterator<Item = String>,
+) -> Result<u64, BucketError> {
     let mut removed = 0;
     for prefix in prefixes {
         removed += service.bucket.remove_all(&prefix).await?;

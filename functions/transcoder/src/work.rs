@@ -115,7 +115,9 @@ impl Worker {
         let patience = Timestamp::now() + LEASE + LEASE;
         loop {
             match self.jobs().claim(id, self.name()).await {
-                Err(UpdateError::Refused(JobError::Held(until) | JobError::WaitsForSpace(until))) if until < patience => {
+                Err(UpdateError::Refused(JobError::Held(until) | JobError::WaitsForSpace(until)))
+                    if until < patience =>
+                {
                     let left = Timestamp::now().duration_until(until).max(SignedDuration::ZERO);
                     tokio::time::sleep(left.unsigned_abs()).await;
                 }

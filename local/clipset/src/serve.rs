@@ -12,15 +12,15 @@ use axum::{
     response::{IntoResponse as _, Response},
     serve::ListenerExt as _,
 };
-use clipset_logs::init_logs;
 use clipset_core::id::ShortId;
 use clipset_events::{Removal, remove_deleted};
+use clipset_logs::init_logs;
 use clipset_service::{Problem, Service, in_time};
 use reqwest::StatusCode;
 use tokio::{
-    sync::mpsc::UnboundedReceiver,
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
+    sync::mpsc::UnboundedReceiver,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 

@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use clipset_core::key::MediaKey;
-use clipset_tests::{
-    client::{Client, uris},
-    disk::in_a_namespace,
-    media::COPYABLE,
-    stack::Stack,
-    wait,
-};
+use clipset_tests::{client::Client, disk::in_a_namespace, stack::Stack, wait};
 use nix::sys::signal::Signal;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+use crate::{administrator, clip};
 
 const MEGABYTES: u32 = 300;
 /// Below the tenth that media leave free, and enough for documents.
@@ -37,13 +33,8 @@ async fn segments_come_whole_from_a_full_disk_cached_or_not() {
         return;
     }
     let stack = Stack::start_on_disk_of(MEGABYTES).await;
-    let admin = stack.admin().await;
-    let clip = COPYABLE.make(stack.folder(), "clip.mp4");
-    let id = admin.upload(&clip, "Whole").await;
-    admin.ready(&id).await;
-    let master = uris(&admin.ladder(&id).await);
-    let rendition = admin.request(Method::GET, &master[0]).send().await.unwrap().text().await.unwrap();
-    let segments = uris(&rendition);
+    let admin = administrator(&stack).await;
+    let (_, segments) = clip(&admin, stack.folder(), "Whole").await;
     let get = async |uri: &str| {
         let answer = admin.request(Method::GET, uri).send().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -70,13 +61,15 @@ async fn a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted()
         return;
     }
     let stack = Stack::start_on_disk_of(MEGABYTES).await;
-    let admin = stack.admin().await;
-    let clip = COPYABLE.make(stack.folder(), "clip.mp4");
-    let old = admin.upload(&clip, "Old").await;
-    admin.ready(&old).await;
-    admin.ladder(&old).await;
+    let admin = administrator(&stack).await;
+    let (old, _) = clip(&admin, stack.folder(), "Old").await;
+    wait::until("nothing to be at work", Duration::from_secs(60), async || {
+        let jobs = clipset_bucket::Jobs::new(stack.bucket().await);
+        jobs.queue().await.ok()?.is_empty().then_some(())
+    })
+    .await;
     stack.signal("runner", Signal::SIGSTOP);
-    let new = admin.upload(&clip, "New").await;
+    let new = admin.upload(&stack.folder().join("clip.mp4"), "New").await;
     stack.disk().fill(LEFT);
     until_full(&admin).await;
     stack.signal("runner", Signal::SIGCONT);

@@ -2,16 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use clipset_tests::{
-    client::{Client, uris},
-    media::COPYABLE,
-    stack::Stack,
-    wait,
-};
+use clipset_tests::{client::Client, stack::Stack, wait};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::json;
+
+use crate::{administrator, clip};
 
 /// The contract's.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -25,7 +22,8 @@ fn login(client: &Client) -> RequestBuilder {
 async fn all_end_in_time(requests: Vec<(String, RequestBuilder)>) {
     let answers = requests.into_iter().map(|(name, request)| async move {
         let begun = Instant::now();
-        let answer = request.timeout(Duration::from_secs(60)).send().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let answer =
+            request.timeout(Duration::from_secs(60)).send().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         (name, begun.elapsed(), answer)
     });
     for (name, took, answer) in join_all(answers).await {
@@ -41,15 +39,10 @@ async fn all_end_in_time(requests: Vec<(String, RequestBuilder)>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_ends_within_eight_seconds_and_afterwards_all_goes_on() {
     let stack = Stack::start().await;
-    let admin = stack.admin().await;
-    let clip = COPYABLE.make(stack.folder(), "clip.mp4");
-    let id = admin.upload(&clip, "Before").await;
-    admin.ready(&id).await;
-    let segments = uris(&admin.ladder(&id).await);
-    let rendition = admin.request(Method::GET, &segments[0]).send().await.unwrap().text().await.unwrap();
-    let segment = uris(&rendition).pop().unwrap();
-    let doomed = admin.upload(&clip, "To be deleted").await;
-    admin.ready(&doomed).await;
+    let admin = administrator(&stack).await;
+    let (id, mut segments) = clip(&admin, stack.folder(), "Before").await;
+    let segment = segments.pop().unwrap();
+    let (doomed, _) = clip(&admin, stack.folder(), "To be deleted").await;
 
     stack.signal("bucket", Signal::SIGSTOP);
     let video = format!("/api/videos/{id}");
@@ -86,6 +79,5 @@ async fn every_request_ends_within_eight_seconds_and_afterwards_all_goes_on() {
         (answer.status() == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
-    let again = admin.upload(&clip, "Afterwards").await;
-    admin.ready(&again).await;
+    clip(&admin, stack.folder(), "Afterwards").await;
 }

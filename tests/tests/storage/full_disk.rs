@@ -1,9 +1,15 @@
 //! A full disk: what is there plays, small things work, clips wait, and all goes on once there is room.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use clipset_core::key::MediaKey;
-use clipset_tests::{client::Client, disk::in_a_namespace, stack::Stack, wait};
+use clipset_tests::{
+    client::Client,
+    disk::{SmallDisk, in_a_namespace},
+    media::Clip,
+    stack::Stack,
+    wait,
+};
 use nix::sys::signal::Signal;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -114,6 +120,39 @@ async fn a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted()
     admin.ready(&new).await;
     assert_eq!(admin.get(&path).await["note"], Value::Null);
     assert!(problems(&admin).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encode_that_fills_the_disk_waits_too_and_is_begun_again() {
+    if !in_a_namespace("full_disk::an_encode_that_fills_the_disk_waits_too_and_is_begun_again") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let scratch = folder.path().join("scratch");
+    let disk = SmallDisk::mount(&scratch, 200);
+    let stack = Stack::start_with(&[("TRANSCODER_SCRATCH", scratch.to_str().unwrap())]).await;
+    let admin = administrator(&stack).await;
+    // One keyframe: it is encoded, and takes a while.
+    let long = Clip { seconds: 16, width: 480, height: 270, keyframes_every: 480 };
+    let id = admin.upload(&long.make(stack.folder(), "long.mp4"), "Long").await;
+    wait::until("FFmpeg to write", Duration::from_secs(60), async || writes_segments(&scratch).then_some(())).await;
+    disk.fill(0);
+    let jobs = clipset_bucket::Jobs::new(stack.bucket().await);
+    let job = wait::until("the job to wait", Duration::from_secs(100), async || {
+        let job = jobs.of_video(&id.parse().unwrap()).await.ok()?.into_iter().next()?;
+        job.waits_for().map(|_| job)
+    })
+    .await;
+    assert_eq!((job.attempts, job.writing.len()), (0, 0));
+    disk.make_room();
+    admin.stream_info_within(&id, 200, |info| info["ready"] == true).await;
+}
+
+/// Whether a job's folder holds more than the upload and its lock.
+fn writes_segments(scratch: &Path) -> bool {
+    let jobs = std::fs::read_dir(scratch).unwrap().flatten();
+    let mut files = jobs.filter_map(|job| std::fs::read_dir(job.path()).ok()).flat_map(|files| files.flatten());
+    files.any(|file| file.file_name() != "input" && file.file_name() != ".lock")
 }
 
 async fn video_original(bucket: &clipset_bucket::Bucket, id: &str) -> clipset_core::id::EncodeId {

@@ -1,6 +1,7 @@
 //! What the tests of the whole system share.
 
 pub mod client;
+pub mod disk;
 pub mod lambda;
 pub mod library;
 pub mod measure;

@@ -9,10 +9,11 @@ use std::{
 
 use clipset_bucket::{Bucket, BucketConfig, StaticCredentials};
 use clipset_core::signing::SigningSecret;
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::{client::Client, process::Process, process::free_port, wait};
+use crate::{client::Client, disk::SmallDisk, process::Process, process::free_port, wait};
 
 /// The administrator's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -26,6 +27,7 @@ pub struct Stack {
     /// `http://127.0.0.1:{port}`.
     pub url: String,
     process: Option<Process>,
+    disk: Option<SmallDisk>,
     folder: TempDir,
     port: u16,
     extra: Vec<(String, String)>,
@@ -63,15 +65,35 @@ impl Stack {
     /// # Panics
     /// If it does not answer within a minute.
     pub async fn start_with(extra: &[(&str, &str)]) -> Self {
+        let mut stack = Self::planned(extra);
+        stack.up().await;
+        stack
+    }
+
+    /// The same, with all its data on a disk of `megabytes`; in a namespace of [`crate::disk`].
+    pub async fn start_on_disk_of(megabytes: u32) -> Self {
+        let mut stack = Self::planned(&[]);
+        stack.disk = Some(SmallDisk::mount(&stack.data(), megabytes));
+        stack.up().await;
+        stack
+    }
+
+    /// The small disk that it was started on.
+    ///
+    /// # Panics
+    /// If it was started on another.
+    pub fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("started on a small disk")
+    }
+
+    fn planned(extra: &[(&str, &str)]) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let pages = folder.path().join("pages");
         std::fs::create_dir(&pages).expect("a folder");
         std::fs::write(pages.join("index.html"), "<!doctype html><title>Clipset</title>").expect("a page");
         let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut stack = Self { url: format!("http://127.0.0.1:{port}"), process: None, folder, port, extra };
-        stack.up().await;
-        stack
+        Self { url: format!("http://127.0.0.1:{port}"), process: None, disk: None, folder, port, extra }
     }
 
     /// Starts the system again on the same data.
@@ -115,10 +137,18 @@ impl Stack {
     /// # Panics
     /// If there is no such child.
     pub fn kill(&self, name: &str) {
+        self.signal(name, Signal::SIGKILL);
+    }
+
+    /// Sends one child a signal, such as SIGSTOP.
+    ///
+    /// # Panics
+    /// If there is no such child.
+    pub fn signal(&self, name: &str, signal: Signal) {
         let pids = self.address().expect("the system runs").pids;
         let pid = pids.get(name).unwrap_or_else(|| panic!("no {name} among {pids:?}"));
         let pid = nix::unistd::Pid::from_raw((*pid).try_into().expect("a process id"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("it runs");
+        nix::sys::signal::kill(pid, signal).expect("it runs");
     }
 
     /// What `up` wrote of itself.

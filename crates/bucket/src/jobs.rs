@@ -2,7 +2,7 @@
 
 use clipset_core::{
     Timestamp,
-    id::{EncodeId, JobId},
+    id::{EncodeId, JobId, ShortId},
     job::{Job, JobError, JobKind, Lease},
     key::DocumentKey,
 };
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos};
 
 const QUEUE: &str = "jobs/queue/";
+const DOCUMENTS: &str = "jobs/documents/";
 
 /// What the owner is told of a job that lost too many runners.
 const LOST_RUNNERS: &str =
@@ -34,6 +35,21 @@ impl Jobs {
     /// [`BucketError`].
     pub async fn get(&self, id: &JobId) -> Result<Option<Job>, BucketError> {
         Ok(self.bucket.read(&DocumentKey::Job(id.clone())).await?.map(|found| found.value))
+    }
+
+    /// Every job of one video that there is a document of.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn of_video(&self, id: &ShortId) -> Result<Vec<Job>, BucketError> {
+        let mut jobs = Vec::new();
+        for key in self.bucket.keys(&format!("{DOCUMENTS}{id}-")).await? {
+            let name = key.strip_prefix(DOCUMENTS).and_then(|name| name.strip_suffix(".json"));
+            if let Some(id) = name.and_then(|name| name.parse().ok()) {
+                jobs.extend(self.get(&id).await?);
+            }
+        }
+        Ok(jobs)
     }
 
     /// Makes a job known to runners. One that exists already stays as it is, so a caller that was

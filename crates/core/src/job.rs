@@ -37,6 +37,10 @@ impl JobKind {
     }
 }
 
+/// A job that met a full disk waits so long before it is tried again; twice as long each time, up to [`LONGEST_WAIT`].
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(4);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(32);
+
 /// Where a job is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
@@ -87,6 +91,13 @@ impl Lease {
     }
 }
 
+/// A job waits for disk space: nobody takes it before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceWait {
+    until: Timestamp,
+    times: u32,
+}
+
 /// One piece of work on one video.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -110,6 +121,9 @@ pub struct Job {
     /// What was decided and why, in words.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Set once it met a full disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space_wait: Option<SpaceWait>,
 }
 
 /// A change that the job's state does not allow.
@@ -118,6 +132,9 @@ pub enum JobError {
     /// Another runner holds it.
     #[error("the job is held by another runner until {0}")]
     Held(Timestamp),
+    /// It met a full disk, and is not tried again before this time.
+    #[error("the job waits for disk space until {0}")]
+    WaitsForSpace(Timestamp),
     /// It ended.
     #[error("the job has ended")]
     Ended,
@@ -146,6 +163,7 @@ impl Job {
             progress: 0.0,
             writing: Vec::new(),
             notes: Vec::new(),
+            space_wait: None,
         })
     }
 
@@ -170,11 +188,19 @@ impl Job {
         matches!(self.state, JobState::Done { .. } | JobState::Failed { .. })
     }
 
+    /// What it waits for though no runner holds it, in words.
+    pub fn waits_for(&self) -> Option<&'static str> {
+        match (&self.state, self.space_wait) {
+            (JobState::Waiting, Some(_)) => Some("waits for disk space"),
+            _ => None,
+        }
+    }
+
     /// Gives the job to `runner` at `now`. The lease of a runner that stopped beating is taken over.
     ///
     /// # Errors
-    /// [`JobError::Held`], [`JobError::Ended`], or [`JobError::TooManyAttempts`] for a job that
-    /// should then be failed with [`Job::give_up`].
+    /// [`JobError::Held`], [`JobError::WaitsForSpace`], [`JobError::Ended`], or [`JobError::TooManyAttempts`] for a job
+    /// that should then be failed with [`Job::give_up`].
     pub fn claim(&mut self, runner: &str, now: Timestamp) -> Result<Lease, JobError> {
         self.entrust(runner, LEASE, now)
     }
@@ -188,6 +214,9 @@ impl Job {
             JobState::Done { .. } | JobState::Failed { .. } => return Err(JobError::Ended),
             JobState::Leased(lease) if lease.until > now => return Err(JobError::Held(lease.until)),
             JobState::Waiting | JobState::Leased(_) => {}
+        }
+        if let Some(wait) = self.space_wait.filter(|wait| wait.until > now) {
+            return Err(JobError::WaitsForSpace(wait.until));
         }
         if self.attempts >= MAX_ATTEMPTS {
             return Err(JobError::TooManyAttempts);
@@ -294,6 +323,18 @@ impl Job {
         Ok(())
     }
 
+    /// The disk is full: the job waits until there may be space again, however often. That is no attempt.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn wait_for_space(&mut self, lease: &Lease, now: Timestamp) -> Result<(), JobError> {
+        self.release(lease, false)?;
+        let times = self.space_wait.map_or(0, |wait| wait.times);
+        let pause = FIRST_WAIT.saturating_mul(1 << times.min(8)).min(LONGEST_WAIT);
+        self.space_wait = Some(SpaceWait { until: now + pause, times: times.saturating_add(1) });
+        Ok(())
+    }
+
     /// Fails a job that no runner holds and that lost too many runners, or whose video is gone.
     ///
     /// # Errors
@@ -376,6 +417,22 @@ mod tests {
             job.release(&lease, false).expect("held");
         }
         assert_eq!(job.attempts, 0);
+    }
+
+    #[test]
+    fn waiting_for_space_is_no_attempt_however_often_and_says_so() {
+        let mut job = job();
+        let mut now = 0;
+        for _ in 0..20 {
+            let lease = job.claim("one", at(now)).expect("its time has come");
+            assert_eq!(job.waits_for(), None);
+            job.wait_for_space(&lease, at(now)).expect("held");
+            assert_eq!(job.waits_for(), Some("waits for disk space"));
+            assert!(matches!(job.claim("two", at(now + 1)), Err(JobError::WaitsForSpace(_))));
+            now += LONGEST_WAIT.as_secs();
+        }
+        assert_eq!(job.attempts, 0);
+        assert!(job.claim("two", at(now)).is_ok(), "it goes on by itself");
     }
 
     #[test]

@@ -13,12 +13,14 @@
 //! | [`ladder`] | which sizes a picture becomes |
 //! | [`listing`] | the shards from which pages of videos are read |
 //! | [`settings`] | what an administrator chooses |
+//! | [`disk`] | from when on a disk counts as low or full |
 //! | [`encoders`] | what a runner measured of its encoders |
 //! | [`migration`] | the run in which older videos move to HLS |
 //! | [`quota`] | what a member uploaded in a week |
 //! | [`account`], [`share`] | who may see what |
 
 pub mod account;
+pub mod disk;
 pub mod encoders;
 pub mod id;
 pub mod job;

@@ -200,6 +200,18 @@ impl Video {
         Ok(())
     }
 
+    /// The runner gave the job back for another time.
+    ///
+    /// # Errors
+    /// [`VideoError::WrongPhase`] if it is uploading or deleted.
+    pub fn wait_again(&mut self) -> Result<(), VideoError> {
+        self.require(!matches!(self.phase, Phase::Uploading | Phase::Deleted { .. }), "made to wait")?;
+        if self.phase == Phase::Processing {
+            self.phase = Phase::Pending;
+        }
+        Ok(())
+    }
+
     /// Players get `new` from now on. What `new` leaves out (poster, MP4, storyboard) is kept from
     /// before; what it replaces is superseded until `until`, the end of the last signature to it.
     ///

@@ -12,7 +12,7 @@ use clipset_logs::init_logs;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    Problem, Service,
+    Problem, Service, in_time,
     metrics::{Metrics, measure},
 };
 
@@ -47,7 +47,7 @@ async fn with_fresh_secrets(State(service): State<Arc<Service>>, request: Reques
     let known = &service.secrets().origin;
     let shown = request.headers().get(ORIGIN_SECRET);
     let may_enter = known.is_empty() || shown.is_some_and(|shown| known.iter().any(|secret| is_same(shown, secret)));
-    if may_enter { next.run(request).await } else { Problem::forbidden(THE_OTHER_DOOR).into_response() }
+    if may_enter { in_time(request, next).await } else { Problem::forbidden(THE_OTHER_DOOR).into_response() }
 }
 
 const THE_OTHER_DOOR: &str = "This address is for CloudFront alone: use the site's own.";

@@ -5,6 +5,9 @@
 
 mod cache;
 mod config;
+mod deadline;
+mod deletions;
+mod disk;
 mod extract;
 mod gate;
 mod lambda;
@@ -17,6 +20,9 @@ pub mod tombstones;
 
 pub use cache::TtlCache;
 pub use config::{Config, ConfigError, JobBackend};
+pub use deadline::in_time;
+pub use deletions::Deletions;
+pub use disk::Disk;
 pub use extract::{Json, PathId, PathName};
 pub use gate::{Gate, TokenQuery, Watcher};
 pub use lambda::{on_lambda, run_on_lambda};

@@ -66,12 +66,18 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with_header(header::RETRY_AFTER, &seconds.to_string())
     }
 
+    /// 507: there is no room for it.
+    pub fn disk_full() -> Self {
+        let detail = "The server's disk is full: delete clips, or ask an administrator to make room.";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, detail)
+    }
+
     /// 507 where the bucket's disk is full, else 503: it is away. The reason goes to the log alone.
     pub fn storage(error: &BucketError) -> Self {
         tracing::error!(%error, "the bucket failed");
         if let BucketError::Full { .. } = error {
-            let detail = "The disk is full: delete clips, or ask an administrator to make room.";
-            return Self::new(StatusCode::INSUFFICIENT_STORAGE, detail);
+            crate::disk::refused();
+            return Self::disk_full();
         }
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "The storage cannot be reached: try again in a few seconds.")
             .with_header(header::RETRY_AFTER, "5")

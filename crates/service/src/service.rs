@@ -8,7 +8,9 @@ use std::{
 use clipset_bucket::{Bucket, BucketError, Jobs, Migrations, SettingsStore, Videos};
 use clipset_core::{Timestamp, id::ShortId, signing::SigningSecret, video::Video};
 
-use crate::{Config, ConfigError, Gate, ParameterStore, Problem, Secrets, Tokens, TtlCache, secrets::Keeper};
+use crate::{
+    Config, ConfigError, Deletions, Disk, Gate, ParameterStore, Problem, Secrets, Tokens, TtlCache, secrets::Keeper,
+};
 
 /// How long the hot path trusts a video's document. A new publication or a deletion elsewhere
 /// counts after this time at the latest.
@@ -32,6 +34,10 @@ pub struct Service {
     pub settings: SettingsStore,
     /// The run in which older videos move to HLS.
     pub migrations: Migrations,
+    /// The disk that holds the bucket, if it is this machine's.
+    pub disk: Disk,
+    /// Videos that are deleted here.
+    pub deletions: Deletions,
     recent: TtlCache<ShortId, Option<Arc<Video>>>,
     secrets: RwLock<Arc<Secrets>>,
     keeper: Option<Keeper>,
@@ -75,6 +81,8 @@ impl Service {
             jobs: Jobs::new(bucket.clone()),
             settings: SettingsStore::new(bucket.clone()),
             migrations: Migrations::new(bucket.clone()),
+            disk: Disk::default(),
+            deletions: Deletions::default(),
             recent: TtlCache::new(1000, VIDEO_TRUST),
             secrets: RwLock::new(Arc::new(secrets)),
             keeper,

@@ -1,19 +1,21 @@
-//! `/healthz`: whether the bucket answers.
+//! `/healthz`: whether the bucket answers; and for administrators what is wrong and what to do.
 
 use std::time::Duration;
 
 use axum::{Router, extract::State, routing::get};
+use clipset_core::disk::Space;
 use clipset_service::{Json, Problem, Service};
 use http::{StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::App;
+use crate::{App, extract::Admin};
 
 /// Whoever asks wants to know now, not after every retry.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> Router<std::sync::Arc<Service>> {
-    Router::new().route("/healthz", get(health))
+    Router::new().route("/healthz", get(health)).route("/api/config/health", get(troubles))
 }
 
 async fn health(State(service): App) -> Result<Json<Value>, Problem> {
@@ -23,4 +25,40 @@ async fn health(State(service): App) -> Result<Json<Value>, Problem> {
         Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The storage does not answer: try again soon.")
             .with_header(header::RETRY_AFTER, "5")),
     }
+}
+
+/// What an administrator should know. More may stand beside.
+#[derive(Serialize)]
+pub(crate) struct Health {
+    healthy: bool,
+    problems: Vec<Trouble>,
+}
+
+/// One thing that is wrong.
+#[derive(Serialize)]
+pub(crate) struct Trouble {
+    /// For programs.
+    code: &'static str,
+    /// A sentence that says what to do.
+    message: String,
+}
+
+/// `GET /api/config/health`.
+async fn troubles(State(service): App, _: Admin) -> (crate::NoStore, Json<Health>) {
+    let problems: Vec<Trouble> = disk(&service).into_iter().collect();
+    (crate::NO_STORE, Json(Health { healthy: problems.is_empty(), problems }))
+}
+
+fn disk(service: &Service) -> Option<Trouble> {
+    let (code, message) = if service.disk.is_full() {
+        (
+            "disk_full",
+            "The server's disk is full: uploads are refused and new clips wait. Delete clips, or give the data a larger disk.",
+        )
+    } else if service.disk.space().is_some_and(Space::is_low) {
+        ("disk_low", "The server's disk is nearly full: delete clips, or give the data a larger disk.")
+    } else {
+        return None;
+    };
+    Some(Trouble { code, message: message.to_owned() })
 }

@@ -7,7 +7,7 @@
 //! | `uploads` | `/api/s3/…`: what `@uppy/aws-s3` asks of its Companion |
 //! | `shares` | `/api/videos/{short_id}/shares`, `/api/shares/…`, `/s/…`, `/embed/…`, `/api/oembed` |
 //! | `settings` | `/api/config…` |
-//! | `health` | `/healthz` |
+//! | `health` | `/healthz`, `/api/config/health` |
 
 mod accounts;
 mod address;
@@ -57,8 +57,8 @@ pub fn router(service: Arc<Service>) -> Router {
 }
 
 /// The header of answers that hold a token or a secret link.
-pub(crate) const NO_STORE: [(HeaderName, HeaderValue); 1] =
-    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+pub(crate) type NoStore = [(HeaderName, HeaderValue); 1];
+pub(crate) const NO_STORE: NoStore = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// An answer is for whoever asked, unless its handler said otherwise.
 async fn never_shared(mut response: Response) -> Response {

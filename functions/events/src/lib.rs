@@ -8,6 +8,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | `plan`, `sweep` | the sweep |
+//! | `removal` | one deleted video, at once |
 //! | [`event`], `handler` | what AWS tells, read and dealt with |
 //! | `dispatcher`, [`dispatch`] | jobs given to a backend, followed, and begun again |
 //! | [`backend`] | the port to the services that run jobs |
@@ -24,9 +25,11 @@ pub mod event;
 mod handler;
 mod outputs;
 mod plan;
+mod removal;
 mod sweep;
 
 pub use dispatcher::{Dispatcher, PATIENCE};
 pub use handler::{Edge, EventError, Events};
 pub use plan::{Action, plan};
+pub use removal::{Removal, remove_deleted};
 pub use sweep::{Swept, sweep};

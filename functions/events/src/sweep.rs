@@ -165,7 +165,7 @@ async fn passes_check(service: &Service, video: &Video, stream: &HlsStream) -> R
     Ok(broken.is_empty())
 }
 
-async fn remove_video(service: &Service, video: &Video) -> Result<u64, BucketError> {
+pub(crate) async fn remove_video(service: &Service, video: &Video) -> Result<u64, BucketError> {
     if let Some(original) = video.upload.original {
         service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await?;
     }
@@ -182,7 +182,10 @@ async fn remove_video(service: &Service, video: &Video) -> Result<u64, BucketErr
     Ok(removed)
 }
 
-async fn remove_objects(service: &Service, prefixes: impl Iterator<Item = String>) -> Result<u64, BucketError> {
+pub(crate) async fn remove_objects(
+    service: &Service,
+    prefixes: impl Iterator<Item = String>,
+) -> Result<u64, BucketError> {
     let mut removed = 0;
     for prefix in prefixes {
         removed += service.bucket.remove_all(&prefix).await?;

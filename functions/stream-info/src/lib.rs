@@ -50,6 +50,9 @@ pub enum StreamInfo {
         /// Why it failed, a sentence.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// What it waits for, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'static str>,
     },
 }
 
@@ -122,9 +125,9 @@ async fn waiting(service: &Service, video: &Video) -> Result<StreamInfo, Problem
         Phase::Processing => ("processing", None),
         _ => ("pending", None),
     };
-    let progress = match &video.job {
-        Some(job) => service.jobs.get(job).await?.map_or(0.0, |job| job.progress),
-        None => 0.0,
+    let (progress, note) = match &video.job {
+        Some(job) => service.jobs.get(job).await?.map_or((0.0, None), |job| (job.progress, job.waits_for())),
+        None => (0.0, None),
     };
-    Ok(StreamInfo::Unknown { ready: false, processing_status, progress, error })
+    Ok(StreamInfo::Unknown { ready: false, processing_status, progress, error, note })
 }

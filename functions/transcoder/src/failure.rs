@@ -33,6 +33,9 @@ pub enum Failure {
         /// FFmpeg's last lines, cleaned of paths.
         log: Vec<String>,
     },
+    /// The disk of the runner or of the bucket is full, as this says: the job waits, and that is no attempt.
+    #[error("{0}")]
+    NoSpace(&'static str),
     /// The picture cannot be copied after all, for this reason: it is encoded instead.
     #[error("{0}")]
     NotCopyable(String),
@@ -58,7 +61,7 @@ impl Failure {
     /// What a file operation of ours in the scratch folder came to.
     pub fn scratch(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::passing(DISK_FULL),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace(DISK_FULL),
             _ => Self::passing(format!("the runner could not write to its scratch folder: {error}")),
         }
     }
@@ -66,8 +69,8 @@ impl Failure {
     /// What an FFmpeg that did not end well means, from its `status` and its cleaned last lines.
     pub fn of_ffmpeg(status: ExitStatus, log: Vec<String>) -> Self {
         let said = |words: &str| log.iter().any(|line| line.contains(words));
-        if said("No space left on device") {
-            return Self::Passing { reason: DISK_FULL.into(), log };
+        if speaks_of_space(&log) {
+            return Self::NoSpace(DISK_FULL);
         }
         // setrlimit(2): the limits that a hostile file runs into.
         const SIGXCPU: i32 = 24;
@@ -86,9 +89,16 @@ impl Failure {
     }
 }
 
+/// FFmpeg ends well after some writes that failed for want of space.
+pub(crate) fn speaks_of_space(log: &[String]) -> bool {
+    log.iter().any(|line| line.contains("No space left on device") || line.contains("Disk quota exceeded"))
+}
+
 /// The runner's disk is full.
 pub(crate) const DISK_FULL: &str =
     "The runner's disk is full; free some space or set TRANSCODER_SCRATCH to a larger one.";
+/// The bucket's is.
+const BUCKET_FULL: &str = "The bucket's disk is full; delete clips or make room.";
 /// An MP4 without its index.
 pub(crate) const NO_INDEX: &str =
     "The file is not whole: its index is missing. It was cut off while it was recorded or copied.";
@@ -106,6 +116,7 @@ impl From<BucketError> for Failure {
     fn from(error: BucketError) -> Self {
         match error {
             BucketError::Local { source, .. } => Self::scratch(&source),
+            BucketError::Full { .. } => Self::NoSpace(BUCKET_FULL),
             // The store's own words are for the log of the runner, not for the owner.
             other => {
                 tracing::warn!(error = %other, "the bucket failed");
@@ -144,7 +155,8 @@ mod tests {
     fn what_ffmpeg_died_of_decides_whether_another_try_helps() {
         let ended = |raw: i32, line: &str| Failure::of_ffmpeg(ExitStatus::from_raw(raw), vec![line.to_owned()]);
         assert!(matches!(ended(9, ""), Failure::Crashed { .. }), "killed");
-        assert!(matches!(ended(1 << 8, "av_write: No space left on device"), Failure::Passing { .. }));
+        assert!(matches!(ended(1 << 8, "av_write: No space left on device"), Failure::NoSpace(_)));
+        assert!(matches!(ended(9, "Error writing trailer: No space left on device"), Failure::NoSpace(_)));
         assert!(matches!(ended(25, ""), Failure::Permanent { .. }), "file size");
         assert!(matches!(ended(24, ""), Failure::Permanent { .. }), "processor time");
         assert!(matches!(ended(1 << 8, "Invalid data found"), Failure::Permanent { .. }));

@@ -16,7 +16,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{failure::Failure, messages::read_messages};
+use crate::{
+    failure::{DISK_FULL, Failure, speaks_of_space},
+    messages::read_messages,
+    scratch::is_exhausted,
+};
 
 /// The demuxers that an upload may be read by. Not among them: playlists, scripts and everything
 /// else that opens further files or addresses (hls, dash, concat, image sequences, subtitles).
@@ -109,7 +113,7 @@ impl Tools {
         let reader = child
             .take_stderr()
             .map(|stderr| tokio::spawn(read_messages(stderr, last_lines.clone(), folder.to_string_lossy().into())));
-        Ok(Running { child, seconds, last_lines, reader, time: allowance.time })
+        Ok(Running { child, seconds, last_lines, reader, time: allowance.time, folder: folder.to_owned() })
     }
 
     /// Runs FFmpeg to its end, as [`Tools::start`].
@@ -129,6 +133,7 @@ pub struct Running {
     last_lines: Arc<Mutex<VecDeque<String>>>,
     reader: Option<JoinHandle<()>>,
     time: Duration,
+    folder: PathBuf,
 }
 
 impl Running {
@@ -150,7 +155,8 @@ impl Running {
         let lines: Vec<String> =
             self.last_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         match status {
-            Ok(status) if status.success() => Ok(lines),
+            Ok(status) if status.success() && !speaks_of_space(&lines) => Ok(lines),
+            Ok(_) if is_exhausted(&self.folder) => Err(Failure::NoSpace(DISK_FULL)),
             Ok(status) => Err(Failure::of_ffmpeg(status, lines)),
             Err(error) => match Failure::from(error) {
                 Failure::Permanent { reason, .. } => Err(Failure::Permanent { reason, log: lines }),

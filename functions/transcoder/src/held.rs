@@ -8,11 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clipset_bucket::{Jobs, UpdateError, Videos};
+use clipset_bucket::{Bucket, Jobs, UpdateError, Videos};
 use clipset_core::{
     Timestamp,
     id::EncodeId,
     job::{Job, LEASE, Lease},
+    key::prefixes_of,
+    video::Video,
 };
 
 use crate::failure::Failure;
@@ -145,6 +147,31 @@ impl Held {
     /// [`Failure::LeaseLost`], [`Failure::Passing`].
     pub async fn release(&self, counts: bool) -> Result<(), Failure> {
         self.update(|job| job.release(&self.lease, counts)).await?;
+        Ok(self.jobs.announce().await?)
+    }
+
+    /// Gives the job back until there may be space again, and removes what it wrote so far.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn wait_for_space(&self, bucket: &Bucket) -> Result<(), Failure> {
+        // The lease first: whoever lost it must not touch the video.
+        self.beat_once(&Progress::default()).await?;
+        let written = self.jobs.get(&self.job.id).await?.map(|job| job.writing).unwrap_or_default();
+        match self.videos.update(&self.job.video, Video::wait_again).await {
+            Ok(video) => {
+                let kept = video.ids();
+                for id in written.iter().filter(|id| !kept.contains(id)) {
+                    for prefix in prefixes_of(*id) {
+                        bucket.remove_all(&prefix).await?;
+                    }
+                }
+            }
+            // Deleted meanwhile: the next to claim it finds that out.
+            Err(UpdateError::Refused(_) | UpdateError::Missing) => {}
+            Err(UpdateError::Bucket(error)) => return Err(error.into()),
+        }
+        self.update(|job| job.wait_for_space(&self.lease, Timestamp::now())).await?;
         Ok(self.jobs.announce().await?)
     }
 

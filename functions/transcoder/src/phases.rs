@@ -32,6 +32,11 @@ pub(crate) struct Task<'a> {
 impl<'a> Task<'a> {
     /// Does the job, whatever its kind.
     pub(crate) async fn run(inner: &'a Inner, held: &'a Held, progress: &'a Progress) -> Result<(), Failure> {
+        let known = inner.videos.get(&held.job.video).await?;
+        if let Some(size) = known.and_then(|video| video.value.size_bytes) {
+            // Before anything is said of it: a clip that waits for space stays one that waits.
+            inner.scratch.make_sure_of(size)?;
+        }
         let video = inner.videos.update(&held.job.video, Video::start_processing).await?;
         let settings = inner.settings.current().await?;
         let task = Task { inner, held, settings, progress };

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use clipset_core::disk::Space;
 use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 
@@ -18,8 +19,8 @@ const LOCK: &str = ".lock";
 /// A folder without its lock yet may belong to a runner that is just making it.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// Left free whatever happens, bytes.
-const RESERVE: u64 = 512 << 20;
+/// With less free, a file could not grow by one of FFmpeg's buffers.
+const EXHAUSTED: u64 = 1 << 20;
 
 /// The scratch folder of a machine.
 #[derive(Debug, Clone)]
@@ -73,15 +74,14 @@ impl Scratch {
         }
     }
 
-    /// Refuses to begin what would fill the disk: `bytes` more than are free.
+    /// Refuses to begin on a file of `bytes` where it and the MP4 that is made from it would fill the disk.
     ///
     /// # Errors
-    /// [`Failure::Passing`] with a clear sentence.
+    /// [`Failure::NoSpace`].
     pub fn make_sure_of(&self, bytes: u64) -> Result<(), Failure> {
         // Where the file system does not say, the write itself will.
-        let Ok(disk) = statvfs(&self.root) else { return Ok(()) };
-        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-        if free < bytes.saturating_add(RESERVE) { Err(Failure::passing(DISK_FULL)) } else { Ok(()) }
+        let fits = space(&self.root).is_none_or(|space| bytes.saturating_mul(2) < space.room());
+        if fits { Ok(()) } else { Err(Failure::NoSpace(DISK_FULL)) }
     }
 }
 
@@ -90,6 +90,18 @@ impl JobFolder {
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// The disk that `folder` is on, if it says.
+fn space(folder: &Path) -> Option<Space> {
+    let disk = statvfs(folder).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
+    Some(Space { free: bytes(disk.blocks_available()), total: bytes(disk.blocks()) })
+}
+
+/// Nothing more can be written below `folder`: what failed there may have failed for that.
+pub(crate) fn is_exhausted(folder: &Path) -> bool {
+    space(folder).is_some_and(|space| space.free < EXHAUSTED)
 }
 
 fn is_abandoned(folder: &Path) -> bool {
@@ -130,6 +142,6 @@ mod tests {
     fn more_than_the_disk_has_is_refused_at_once() {
         let root = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::open(root.path()).expect("made");
-        assert_eq!(scratch.make_sure_of(u64::MAX / 2), Err(Failure::passing(DISK_FULL)));
+        assert_eq!(scratch.make_sure_of(u64::MAX / 2), Err(Failure::NoSpace(DISK_FULL)));
     }
 }

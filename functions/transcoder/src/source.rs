@@ -49,8 +49,7 @@ impl Source {
         if size == 0 {
             return Err(Failure::permanent("The file is empty."));
         }
-        // The file, and the MP4 that is made from it.
-        scratch.make_sure_of(size.saturating_mul(2))?;
+        scratch.make_sure_of(size)?;
         let folder = scratch.job_folder()?;
         let input = folder.path().join(INPUT);
         let bytes = match bucket.download(key, &input).await {

@@ -115,7 +115,9 @@ impl Worker {
         let patience = Timestamp::now() + LEASE + LEASE;
         loop {
             match self.jobs().claim(id, self.name()).await {
-                Err(UpdateError::Refused(JobError::Held(until))) if until < patience => {
+                Err(UpdateError::Refused(JobError::Held(until) | JobError::WaitsForSpace(until)))
+                    if until < patience =>
+                {
                     let left = Timestamp::now().duration_until(until).max(SignedDuration::ZERO);
                     tokio::time::sleep(left.unsigned_abs()).await;
                 }
@@ -145,7 +147,7 @@ impl Worker {
         };
         let outcome = match result {
             None => given_back(held.release(false).await, "this runner stops".to_owned()),
-            Some(result) => settle(&held, &progress, result, stop).await,
+            Some(result) => settle(&held, &self.inner.bucket, &progress, result, stop).await,
         };
         tracing::info!(job = %id, attempt, ?outcome, "ended");
         outcome
@@ -155,6 +157,7 @@ impl Worker {
 /// Records how the work came out.
 async fn settle(
     held: &Held,
+    bucket: &Bucket,
     progress: &Progress,
     result: Result<(), Failure>,
     stop: impl Future<Output = ()>,
@@ -173,6 +176,10 @@ async fn settle(
             recorded(noted.and(held.complete().await), Outcome::Done)
         }
         Err(Failure::LeaseLost) => Outcome::Lost,
+        Err(Failure::NoSpace(why)) => {
+            tracing::warn!(job = %held.job.id, why, "waits for disk space");
+            given_back(held.wait_for_space(bucket).await, why.to_owned())
+        }
         Err(Failure::Permanent { reason, log }) => recorded(held.fail(&reason, &log).await, Outcome::Failed(reason)),
         Err(Failure::Crashed { reason, log } | Failure::Passing { reason, log })
             if held.lease.attempt() >= MAX_ATTEMPTS =>

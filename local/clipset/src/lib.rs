@@ -20,6 +20,7 @@ pub mod checksum;
 pub mod client;
 pub mod containers;
 pub mod data;
+pub mod disk;
 pub mod export;
 pub mod import;
 pub mod listen;

@@ -8,19 +8,23 @@ use std::{
 use anyhow::{Context as _, Result};
 use axum::{
     Router,
+    middleware::from_fn,
     response::{IntoResponse as _, Response},
     serve::ListenerExt as _,
 };
+use clipset_core::id::ShortId;
+use clipset_events::{Removal, remove_deleted};
 use clipset_logs::init_logs;
-use clipset_service::{Problem, Service};
+use clipset_service::{Problem, Service, in_time};
 use reqwest::StatusCode;
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
+    sync::mpsc::UnboundedReceiver,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{args::ServeArgs, listen::Listen};
+use crate::{args::ServeArgs, disk, listen::Listen};
 
 /// Between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(180);
@@ -28,6 +32,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(180);
 /// Between two looks at a migration that is under way, and at whether there is one.
 const TEND_EVERY: Duration = Duration::from_millis(1500);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Before a deleted clip is looked at again that a runner was at work on.
+const RUNNER_LOOKS: Duration = Duration::from_secs(8);
 
 /// How long requests that are under way may take to end.
 const GRACE: Duration = Duration::from_secs(6);
@@ -46,6 +53,8 @@ pub async fn serve(args: &ServeArgs) -> Result<()> {
         served = listen(router(Arc::clone(&service)), &args.listen, stop) => served,
         never = keep_sweeping(&service) => match never {},
         never = keep_migrating(&service) => match never {},
+        never = keep_removing(&service, service.deletions.follow()) => match never {},
+        never = disk::keep_looking(&service) => match never {},
     }
 }
 
@@ -55,6 +64,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(clipset_stream_info::router(Arc::clone(&service)))
         .merge(clipset_sign_manifest::router(Arc::clone(&service)))
         .merge(clipset_api::router(service))
+        .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
 }
 
@@ -88,6 +98,26 @@ async fn keep_sweeping(service: &Service) -> Infallible {
             Ok(swept) if swept == clipset_events::Swept::default() => {}
             Ok(swept) => tracing::info!("swept: {swept}"),
             Err(error) => tracing::warn!(%error, "the sweep broke off; the next one goes on"),
+        }
+    }
+}
+
+/// Removes what is deleted here, as long as the process lives: space is free again at once. The sweep makes up for what
+/// fails.
+async fn keep_removing(service: &Arc<Service>, mut deleted: UnboundedReceiver<ShortId>) -> Infallible {
+    loop {
+        let Some(id) = deleted.recv().await else { std::future::pending().await };
+        match remove_deleted(service, &id).await {
+            Ok(Removal::Done(objects)) => tracing::info!(%id, objects, "a deleted clip is gone"),
+            Ok(Removal::Nothing) => {}
+            Ok(Removal::Busy) => {
+                let service = Arc::clone(service);
+                tokio::spawn(async move {
+                    tokio::time::sleep(RUNNER_LOOKS).await;
+                    service.deletions.tell(id);
+                });
+            }
+            Err(error) => tracing::warn!(%id, %error, "a deleted clip is left to the sweep"),
         }
     }
 }

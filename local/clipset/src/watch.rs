@@ -51,7 +51,7 @@ pub async fn wait(client: &Client, short_id: &str, bars: &Bars) -> Result<()> {
     let bar = bars.processing(&video.title);
     while !video.has_ended() {
         bar.set_position((video.progress * 1000.0) as u64);
-        bar.set_message(video.processing_status.clone());
+        bar.set_message(video.note.clone().unwrap_or_else(|| video.processing_status.clone()));
         tokio::time::sleep(PAUSE).await;
         video = client.video(short_id).await?;
     }
@@ -68,6 +68,7 @@ fn describe(client: &Client, video: &Video) {
         "processing" => format!("processing, {:.0} %", video.progress * 100.0),
         other => other.to_owned(),
     };
+    let status = video.note.as_ref().map_or(status.clone(), |note| format!("{status}, {note}"));
     output::line(status);
     if let Some(error) = &video.error {
         output::line(error);

@@ -50,6 +50,20 @@ export interface MigrationStatus {
   errors: string[]
 }
 
+/** Something that an administrator should know. */
+export interface Trouble {
+  code: string
+  /** A sentence that says what to do. */
+  message: string
+}
+
+export interface Health {
+  healthy: boolean
+  problems: Trouble[]
+}
+
+export const getHealth = (): Promise<Health> => get('/api/config/health')
+
 const held = async (answer: Response): Promise<Held> => ({
   settings: (await answer.json()) as SettingsDocument,
   etag: answer.headers.get('ETag') ?? '',

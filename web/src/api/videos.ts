@@ -22,6 +22,8 @@ export interface Video {
   progress: number
   /** Why it failed, a sentence. */
   error: string | null
+  /** What it waits for, in words. */
+  note: string | null
   has_poster: boolean
   can_manage: boolean
   /** Opens this video's media and nothing else; once there is something to play. */

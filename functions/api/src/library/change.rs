@@ -17,7 +17,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::uploads::release;
 
-use super::{first_job, require_manager, view::VideoView};
+use super::{
+    first_job, require_manager,
+    view::{VideoView, Work},
+};
 use crate::{App, extract::Member};
 
 const LONGEST_TITLE: usize = 200;
@@ -70,17 +73,18 @@ pub(crate) async fn change(
         Ok(())
     });
     let video = video.await?;
-    let progress = super::progress(&service, &video.phase, video.job.as_ref()).await?;
-    Ok(Json(VideoView::new(&service, Entry::from(&video), &viewer, progress)))
+    let work = super::work(&service, &video.phase, video.job.as_ref()).await?;
+    Ok(Json(VideoView::new(&service, Entry::from(&video), &viewer, work)))
 }
 
-/// `DELETE /api/videos/{short_id}`: at once for everybody; a sweep removes the objects.
+/// `DELETE /api/videos/{short_id}`: at once for everybody; its objects go right after, or with the next sweep.
 pub(crate) async fn delete(
     State(service): App,
     Member(viewer): Member,
     PathId(short_id): PathId<ShortId>,
 ) -> Result<StatusCode, Problem> {
     require_manager(&viewer, &service.video(&short_id).await?)?;
+    let _told_at_the_end = service.deletions.begin(&short_id);
     let mut was_uploading = false;
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
@@ -126,7 +130,7 @@ pub(crate) async fn retry(
     let video = video.await?;
     // Killed before this, the sweep enqueues it.
     service.jobs.enqueue(&job).await?;
-    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), &viewer, 0.0))))
+    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), &viewer, Work::default()))))
 }
 
 /// The number in a job's id.

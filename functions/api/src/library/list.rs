@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     require_known,
-    view::{VideoView, progress},
+    view::{VideoView, work},
 };
 use crate::{
     App, NO_STORE,
@@ -61,8 +61,8 @@ pub(crate) async fn list(
     let views = page.entries.into_iter().map(|entry| {
         let (service, viewer) = (&service, &viewer);
         async move {
-            let progress = progress(service, &entry.phase, entry.job.as_ref()).await?;
-            Ok::<_, Problem>(VideoView::new(service, entry, viewer, progress))
+            let work = work(service, &entry.phase, entry.job.as_ref()).await?;
+            Ok::<_, Problem>(VideoView::new(service, entry, viewer, work))
         }
     });
     let videos = stream::iter(views).buffered(PARALLEL_READS).try_collect().await?;
@@ -105,8 +105,8 @@ pub(crate) async fn one(
         expires_at: video.expires_at(service.settings.current().await?.expire_after_days),
         notes,
         video: {
-            let progress = progress(&service, &video.phase, video.job.as_ref()).await?;
-            VideoView::new(&service, Entry::from(&video), &viewer, progress)
+            let work = work(&service, &video.phase, video.job.as_ref()).await?;
+            VideoView::new(&service, Entry::from(&video), &viewer, work)
         },
     };
     Ok((NO_STORE, Json(details)))

@@ -27,6 +27,8 @@ pub(crate) struct VideoView {
     processing_status: &'static str,
     progress: f64,
     error: Option<String>,
+    /// What it waits for, in words.
+    note: Option<&'static str>,
     has_poster: bool,
     can_manage: bool,
     /// Opens this video's media and nothing else, as long as signatures live; once something is published.
@@ -36,7 +38,7 @@ pub(crate) struct VideoView {
 
 impl VideoView {
     /// What the listing knows, and how far the work on it is.
-    pub(crate) fn new(service: &Service, entry: Entry, viewer: &Viewer, progress: f64) -> Self {
+    pub(crate) fn new(service: &Service, entry: Entry, viewer: &Viewer, work: Work) -> Self {
         let published = entry.published.as_ref();
         Self {
             // The same within a step of signatures, so that a browser keeps what it fetched with it.
@@ -53,7 +55,8 @@ impl VideoView {
                 Phase::Failed { error } => Some(error),
                 _ => None,
             },
-            progress,
+            progress: work.progress,
+            note: work.note,
             short_id: entry.short_id,
             title: entry.title,
             description: entry.description,
@@ -74,16 +77,26 @@ pub(crate) fn format_name(published: Option<&Published>) -> &'static str {
     }
 }
 
-/// How far the work on a video is, 0 to 1. Asks for the job's document only while there is work.
+/// How the work on a video goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Work {
+    /// 0 to 1.
+    pub(crate) progress: f64,
+    /// What it waits for, in words.
+    pub(crate) note: Option<&'static str>,
+}
+
+/// Asks for the job's document only while there is work.
 ///
 /// # Errors
 /// [`Problem`] 503.
-pub(crate) async fn progress(service: &Service, phase: &Phase, job: Option<&JobId>) -> Result<f64, Problem> {
+pub(crate) async fn work(service: &Service, phase: &Phase, job: Option<&JobId>) -> Result<Work, Problem> {
     match (phase, job) {
-        (Phase::Completed, _) => Ok(1.0),
+        (Phase::Completed, _) => Ok(Work { progress: 1.0, note: None }),
         (Phase::Pending | Phase::Processing, Some(job)) => {
-            Ok(service.jobs.get(job).await?.map_or(0.0, |job| job.progress))
+            let job = service.jobs.get(job).await?;
+            Ok(job.map_or_else(Work::default, |job| Work { progress: job.progress, note: job.waits_for() }))
         }
-        _ => Ok(0.0),
+        _ => Ok(Work::default()),
     }
 }

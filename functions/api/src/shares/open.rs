@@ -22,7 +22,7 @@ use crate::{
     App, NO_STORE,
     accounts::Turn,
     extract::MaybeJson,
-    library::{format_name, progress},
+    library::{format_name, work},
 };
 
 #[derive(Deserialize, Default)]
@@ -141,7 +141,7 @@ async fn shared(service: &Service, video: &Video) -> Result<SharedVideo, Problem
         height: published.as_ref().map(|published| published.height),
         format: format_name(published.as_ref()),
         processing_status: video.phase.name(),
-        progress: progress(service, &video.phase, video.job.as_ref()).await?,
+        progress: work(service, &video.phase, video.job.as_ref()).await?.progress,
         has_poster: published.is_some_and(|published| published.poster),
         has_storyboard: storyboard.is_some(),
     })

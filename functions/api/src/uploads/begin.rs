@@ -45,6 +45,9 @@ pub(crate) async fn begin(
     let original = EncodeId::random();
     let key = MediaKey::Original(original);
     if let Some(size) = metadata.get("size").and_then(bytes) {
+        if service.disk.is_too_small_for(size) {
+            return Err(Problem::disk_full());
+        }
         reserve_allowed(&service, &viewer.username, original, size).await?;
     }
     let begun = begin_in_bucket(&service, original, viewer.username.clone(), title, file_name).await;

@@ -84,6 +84,7 @@ impl ClientError {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
+            Self::Refused { status: StatusCode::INSUFFICIENT_STORAGE, .. } => false,
             Self::Refused { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
             _ => false,
         }

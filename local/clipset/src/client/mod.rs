@@ -28,6 +28,9 @@ pub struct Video {
     pub progress: f64,
     /// Why it failed.
     pub error: Option<String>,
+    /// What it waits for.
+    #[serde(default)]
+    pub note: Option<String>,
     /// What was decided about it and why, for those who may manage it.
     #[serde(default)]
     pub notes: Vec<String>,

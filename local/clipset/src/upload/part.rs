@@ -110,6 +110,9 @@ impl Sender<'_> {
             | StatusCode::CONFLICT => Ok(Err(anyhow!("the bucket answered {status}"))),
             // S3 tells a broken connection as 400 RequestTimeout.
             StatusCode::BAD_REQUEST => Ok(Err(anyhow!("the bucket answered {status}"))),
+            StatusCode::INSUFFICIENT_STORAGE => Err(PartError::Failed(anyhow!(
+                "the server's disk is full: what has arrived stays, run the same command once there is room"
+            ))),
             _ if status.is_server_error() => Ok(Err(anyhow!("the bucket answered {status}"))),
             _ => Err(PartError::Failed(anyhow!("the bucket refused part {number}: {status}"))),
         }

@@ -21,8 +21,12 @@ const [SHORTEST, LONGEST] = [1, 30]
 /** So long a server may be away before a person is asked, ms. */
 const PATIENCE = 5 * 60_000
 
+/** The server's disk: a person has to make room. */
+export const FULL = 507
+
 const isPassing = (error: unknown): error is Problem =>
-  error instanceof Problem && (error.status === UNREACHABLE || error.status === 429 || error.status >= 500)
+  error instanceof Problem &&
+  (error.status === UNREACHABLE || error.status === 429 || (error.status >= 500 && error.status !== FULL))
 
 /** Ends after `seconds`, when the connection comes back, or when `signal` is aborted. */
 function pause(seconds: number, signal?: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@ import Uppy, { type Body, type Meta } from '@uppy/core'
 import { Problem, sentence } from '../../api/problem.ts'
 import { getVideo, type Video } from '../../api/videos.ts'
 import { isUnfinished } from '../library/clips.svelte.ts'
-import { abort, begin, complete, parts, patiently, requireReachable, sign } from './companion.ts'
+import { FULL, abort, begin, complete, parts, patiently, requireReachable, sign } from './companion.ts'
 import { RememberedUploads, fingerprint } from './remembered.ts'
 import { partSize, titleOf } from './titles.ts'
 
@@ -209,8 +209,9 @@ export class Uploads {
 
   #failed(item: Item, error: unknown): void {
     item.state = 'failed'
-    item.failure =
-      error instanceof Problem ? sentence(error) : 'The connection was lost for too long. Try again: what has arrived stays.'
+    if (error instanceof Problem) item.failure = sentence(error)
+    else if (isFull(error)) item.failure = "The server's disk is full. Try again once there is room: what has arrived stays."
+    else item.failure = 'The connection was lost for too long. Try again: what has arrived stays.'
   }
 
   async #sent(item: Item): Promise<void> {
@@ -224,6 +225,10 @@ export class Uploads {
     }
   }
 }
+
+/** Uppy keeps the answer by which the bucket refused a part. */
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && 'source' in error && (error.source as XMLHttpRequest | undefined)?.status === FULL
 
 let current: { username: string; uploads: Uploads } | null = null
 

@@ -104,7 +104,7 @@ pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec
     let settings = service.settings.current().await?;
     let queue: BTreeSet<_> = service.jobs.queue().await?.into_iter().collect();
     let mut known: BTreeSet<EncodeId> = service.jobs.writing().await?.into_iter().collect();
-    let videos = service.videos.all().await?;
+    let videos = service.videos.all().await?.videos;
     known.extend(videos.iter().flat_map(Video::ids));
 
     // The ladder, the migration or the first job of these may still read the original.

@@ -88,7 +88,7 @@ pub async fn restore(args: &FolderArgs) -> Result<()> {
     folder.give_media(bucket, &media).await?;
     folder.give_documents(bucket, &jobs).await?;
     service.jobs.announce().await?;
-    let videos = service.videos.all().await?;
+    let videos = service.videos.all().await?.videos;
     service.videos.reindex(&videos).await?;
     output::line(format!("{} objects are back, of {} clips", checked.len(), videos.len()));
     Ok(())

@@ -57,9 +57,11 @@ pub fn secret(args: &SecretArgs) -> Result<()> {
 pub async fn reindex() -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
-    let videos = service.videos.all().await?;
-    let mended = service.videos.reindex(&videos).await?;
-    output::line(format!("{} videos: {} entries updated, {} removed", videos.len(), mended.updated, mended.removed));
+    let found = service.videos.all().await?;
+    let mended = service.videos.reindex(&found.videos).await?;
+    let (updated, removed) = (mended.updated, mended.removed);
+    output::line(format!("{} videos: {updated} entries updated, {removed} removed", found.videos.len()));
+    found.unreadable.iter().for_each(|id| output::line(format!("the record of {id} cannot be read")));
     Ok(())
 }
 

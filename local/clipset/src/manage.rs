@@ -100,15 +100,16 @@ pub async fn sweep(args: &SweepArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
     if args.dry_run {
-        let (actions, _) = clipset_events::plan(&service, Timestamp::now()).await?;
-        let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
+        let plan = clipset_events::plan(&clipset_events::look(&service, Timestamp::now(), args.force).await?);
+        let actions: Vec<String> = plan.actions.iter().map(ToString::to_string).collect();
+        let held = plan.held.iter().map(|held| json!({"step": held.action.to_string(), "rule": held.rule.to_string()}));
         match args.json {
-            true => output::json(&json!({ "would": actions })),
-            false => actions.iter().for_each(output::line),
+            true => output::json(&json!({ "would": actions, "held": held.collect::<Vec<_>>() })),
+            false => actions.into_iter().chain(plan.held.iter().map(ToString::to_string)).for_each(output::line),
         }
         return Ok(());
     }
-    let swept = clipset_events::sweep(&service).await?;
+    let swept = clipset_events::sweep_at(&service, Timestamp::now(), args.force).await?;
     match args.json {
         true => output::json(&json!({
             "actions": swept.actions,

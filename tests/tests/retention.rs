@@ -13,7 +13,7 @@ use clipset_core::{
     settings::SettingsDocument,
     share::Share,
 };
-use clipset_events::{plan, sweep};
+use clipset_events::{look, plan, sweep};
 use clipset_tests::{media::COPYABLE, stack::Stack, wait, world::World};
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -26,8 +26,8 @@ async fn settings(world: &World, change: impl FnOnce(&mut clipset_core::settings
 }
 
 async fn planned(world: &World) -> Vec<String> {
-    let (actions, _) = plan(&world.service, Timestamp::now()).await.unwrap();
-    actions.iter().map(ToString::to_string).collect()
+    let seen = look(&world.service, Timestamp::now(), false).await.unwrap();
+    plan(&seen).actions.iter().map(ToString::to_string).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

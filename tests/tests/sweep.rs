@@ -59,6 +59,9 @@ async fn what_a_running_job_writes_stays_and_what_a_killed_one_wrote_goes() {
     world.service.jobs.enqueue(&job).await.unwrap();
     let (_, lease) = world.service.jobs.claim(&job.id, "one").await.unwrap();
     let (running, killed) = (EncodeId::random(), EncodeId::random());
+    let lost = world.service.jobs.update(&job.id, |job| job.will_write(&lease, killed).and_then(|()| job.bury("one")));
+    lost.await.unwrap();
+    let (_, lease) = world.service.jobs.claim(&job.id, "two").await.unwrap();
     world.service.jobs.update(&job.id, |job| job.will_write(&lease, running)).await.unwrap();
     for id in [running, killed] {
         world.service.bucket.put_bytes(&MediaKey::Segment(id, None, "segment000.ts".into()), vec![1]).await.unwrap();

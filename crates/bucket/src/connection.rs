@@ -1,6 +1,6 @@
 //! The connection to the bucket: endpoint, credentials, time-outs, retries, and the probe.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
@@ -12,9 +12,13 @@ use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
 use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponentsBuilder, runtime_plugin::RuntimePlugin as _,
 };
+use clipset_core::id::ShortId;
 use uuid::Uuid;
 
 use crate::error::{BucketError, sdk};
+
+/// The metadata by which a media object says of which clip it is.
+pub(crate) const CLIP: &str = "clip";
 
 /// How long a store may take to put the parts of an upload together.
 const LONGEST_COMPLETE: Duration = Duration::from_secs(600);
@@ -95,6 +99,8 @@ pub async fn shared_config(region: &str) -> SdkConfig {
 #[derive(Debug, Clone)]
 pub struct Bucket {
     inner: Arc<Inner>,
+    /// Whose media are written.
+    clip: Option<ShortId>,
 }
 
 #[derive(Debug)]
@@ -131,7 +137,19 @@ impl Bucket {
             .build();
         let presigner = Client::from_conf(presigner);
         let (name, listing_turn) = (config.bucket.clone(), tokio::sync::Mutex::default());
-        Self { inner: Arc::new(Inner { client, presigner, name, listing_turn }) }
+        Self { inner: Arc::new(Inner { client, presigner, name, listing_turn }), clip: None }
+    }
+
+    /// The same bucket, in which the media that are written say that they are of `clip`. A sweep holds what says so
+    /// while the clip's record cannot be read.
+    #[must_use]
+    pub fn for_clip(&self, clip: &ShortId) -> Self {
+        Self { clip: Some(clip.clone()), ..self.clone() }
+    }
+
+    /// What media are stored with.
+    pub(crate) fn media_metadata(&self) -> Option<HashMap<String, String>> {
+        self.clip.as_ref().map(|clip| HashMap::from([(CLIP.to_owned(), clip.to_string())]))
     }
 
     /// Its name.

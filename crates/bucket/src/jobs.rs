@@ -1,5 +1,7 @@
 //! Jobs and their queue: enqueued once, claimed by one runner at a time.
 
+use std::collections::BTreeSet;
+
 use clipset_core::{
     Timestamp,
     id::{EncodeId, JobId, ShortId},
@@ -12,6 +14,7 @@ use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos};
 
 const QUEUE: &str = "jobs/queue/";
 const DOCUMENTS: &str = "jobs/documents/";
+const LEFTOVERS: &str = "jobs/leftovers/";
 
 /// What the owner is told of a job that lost too many runners.
 const LOST_RUNNERS: &str =
@@ -80,7 +83,15 @@ impl Jobs {
         id: &JobId,
         change: impl FnMut(&mut Job) -> Result<(), E>,
     ) -> Result<Job, UpdateError<E>> {
-        Ok(self.bucket.update(&DocumentKey::Job(id.clone()), change).await?.value)
+        let job = self.bucket.update(&DocumentKey::Job(id.clone()), change).await?.value;
+        // Once it left the queue, only this leads a sweep to it.
+        if job.has_ended()
+            && !job.abandoned.is_empty()
+            && let Err(error) = self.bucket.put(&DocumentKey::Leftover(id.clone()), &()).await
+        {
+            tracing::warn!(job = %id, %error, "what it left behind goes as orphans do");
+        }
+        Ok(job)
     }
 
     /// Gives job `id` to `runner`. A job that lost too many runners is failed, with its video.
@@ -166,16 +177,41 @@ impl Jobs {
         Ok(entries.iter().filter_map(|entry| Job::id_of_entry(entry).ok()).collect())
     }
 
-    /// What the jobs in the queue are writing below, for a sweep to leave alone.
+    /// The jobs that a sweep must know: those in the queue and those that ended with something left, and the ids of
+    /// those among them that cannot be read.
     ///
     /// # Errors
     /// [`BucketError`].
-    pub async fn writing(&self) -> Result<Vec<EncodeId>, BucketError> {
-        let mut writing = Vec::new();
-        for id in self.queue().await? {
-            writing.extend(self.get(&id).await?.into_iter().flat_map(|job| job.writing));
+    pub async fn unswept(&self) -> Result<(Vec<Job>, Vec<JobId>), BucketError> {
+        let ended = self.bucket.children(LEFTOVERS).await?;
+        let ended = ended.iter().filter_map(|name| name.parse().ok());
+        let ids: BTreeSet<JobId> = self.queue().await?.into_iter().chain(ended).collect();
+        let (mut jobs, mut unreadable) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.get(&id).await {
+                Ok(job) => jobs.extend(job),
+                Err(error) if error.is_unreadable() => unreadable.push(id),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(writing)
+        Ok((jobs, unreadable))
+    }
+
+    /// Forgets `swept` of what was abandoned.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn forget_abandoned(&self, id: &JobId, swept: &[EncodeId]) -> Result<(), BucketError> {
+        let forgotten = self.update(id, |job| {
+            job.abandoned.retain(|id| !swept.contains(id));
+            Ok::<_, std::convert::Infallible>(())
+        });
+        match forgotten.await {
+            Ok(job) if !job.has_ended() || !job.abandoned.is_empty() => Ok(()),
+            Ok(_) | Err(UpdateError::Missing) => self.bucket.remove(&DocumentKey::Leftover(id.clone())).await,
+            Err(UpdateError::Bucket(error)) => Err(error),
+            Err(UpdateError::Refused(never)) => match never {},
+        }
     }
 
     /// Fails a job that nobody holds, with its video, for `reason`: a sentence for the owner.

@@ -36,4 +36,4 @@ pub use migrations::Migrations;
 pub use quotas::release_quota;
 pub use settings::SettingsStore;
 pub use uploads::{Part, UploadError, Whole};
-pub use videos::{Reindexed, Videos};
+pub use videos::{AllVideos, Reindexed, Videos};

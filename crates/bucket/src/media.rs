@@ -1,18 +1,21 @@
 //! Media objects: streamed to and from files, multipart above 16 MiB, never whole in memory.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use aws_sdk_s3::{
     primitives::{ByteStream, Length},
     types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier},
 };
 use bytes::Bytes;
-use clipset_core::key::MediaKey;
+use clipset_core::{
+    id::{EncodeId, ShortId},
+    key::{MediaKey, prefixes_of},
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    connection::Bucket,
+    connection::{Bucket, CLIP},
     error::{BucketError, sdk},
 };
 
@@ -145,6 +148,29 @@ impl Bucket {
         }
     }
 
+    /// The clip that the media below `id` say they are of; `None` if they say nothing, or contradict each other. One of
+    /// each kind is asked.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn clip_of(&self, id: EncodeId) -> Result<Option<ShortId>, BucketError> {
+        let mut said = BTreeSet::new();
+        for prefix in prefixes_of(id) {
+            let list = self.client().list_objects_v2().bucket(self.name()).prefix(&prefix).max_keys(1).send().await;
+            let first = list.map_err(|error| sdk("list", &prefix, error))?.contents.unwrap_or_default();
+            let Some(key) = first.into_iter().find_map(|object| object.key) else { continue };
+            let head = self.client().head_object().bucket(self.name()).key(&key).send().await;
+            said.insert(match head.map_err(|error| sdk("look up", &key, error)) {
+                Ok(output) => output.metadata().and_then(|held| held.get(CLIP)?.parse().ok()),
+                // A damaged one that cannot say it.
+                Err(error) if error.is_unreadable() => None,
+                Err(BucketError::Missing { .. }) => continue,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(said.pop_first().flatten().filter(|_| said.is_empty()))
+    }
+
     /// The keys below `prefix`, in byte order.
     ///
     /// # Errors
@@ -204,13 +230,14 @@ impl Bucket {
 
     async fn put_object(&self, key: &MediaKey, body: ByteStream) -> Result<(), BucketError> {
         let put = self.client().put_object().bucket(self.name()).key(key.to_string());
+        let put = put.set_metadata(self.media_metadata());
         let put = put.content_type(key.content_type()).set_cache_control(key.cache_control().map(str::to_owned));
         put.body(body).send().await.map(drop).map_err(|error| sdk("write", key, error))
     }
 
     async fn put_in_parts(&self, key: &MediaKey, path: &Path, size: u64) -> Result<(), BucketError> {
         let create = self.client().create_multipart_upload().bucket(self.name()).key(key.to_string());
-        let create = create.content_type(key.content_type());
+        let create = create.content_type(key.content_type()).set_metadata(self.media_metadata());
         let create = create.set_cache_control(key.cache_control().map(str::to_owned));
         let created = create.send().await.map_err(|error| sdk("begin", key, error))?;
         let id = created.upload_id().unwrap_or_default();

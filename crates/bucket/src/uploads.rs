@@ -57,7 +57,8 @@ impl Bucket {
     /// [`BucketError::Store`].
     pub async fn begin_upload(&self, key: &MediaKey) -> Result<String, BucketError> {
         let create = self.client().create_multipart_upload().bucket(self.name()).key(key.to_string());
-        let created = create.content_type(key.content_type()).send().await.map_err(|error| sdk("begin", key, error))?;
+        let create = create.content_type(key.content_type()).set_metadata(self.media_metadata());
+        let created = create.send().await.map_err(|error| sdk("begin", key, error))?;
         Ok(created.upload_id().unwrap_or_default().to_owned())
     }
 

@@ -13,6 +13,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{Bucket, BucketError, Page, UpdateError, Versioned, listing::Listing};
 
 const VIDEOS: &str = "catalog/videos/";
+/// Where documents stand that were set aside because nobody could read them, each below its own key.
+const SET_ASIDE: &str = "damaged/";
 
 /// Documents read at once where all are read.
 const PARALLEL_READS: usize = 16;
@@ -22,6 +24,18 @@ const PARALLEL_READS: usize = 16;
 pub struct Videos {
     bucket: Bucket,
     listing: Listing,
+}
+
+/// What [`Videos::all`] found.
+#[derive(Debug, Clone, Default)]
+pub struct AllVideos {
+    /// Those whose documents were read, deleted ones too.
+    pub videos: Vec<Video>,
+    /// Those whose document nobody can read, in its place or set aside: each once.
+    pub unreadable: Vec<ShortId>,
+    /// Of `unreadable`, those whose document was set aside and is in its place no more, or was written anew there.
+    /// That they cannot be read is known; the others may have been damaged a moment ago.
+    pub set_aside: Vec<ShortId>,
 }
 
 /// What [`Videos::reindex`] mended.
@@ -107,16 +121,42 @@ impl Videos {
         Ok(self.listing.all().await?.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    /// Every video. For sweeps: it reads all documents.
+    /// Every video. For sweeps: it reads all documents. One that cannot be read is named, and ends nothing.
     ///
     /// # Errors
-    /// [`BucketError`].
-    pub async fn all(&self) -> Result<Vec<Video>, BucketError> {
+    /// [`BucketError`]: the store is away, so nothing is known.
+    pub async fn all(&self) -> Result<AllVideos, BucketError> {
         let names = self.bucket.children(VIDEOS).await?;
         let ids = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<ShortId>().ok());
-        let reads = ids.map(|id| async move { self.get(&id).await });
+        let reads = ids.map(|id| async move {
+            match self.get(&id).await {
+                Ok(found) => Ok(found.map(|found| Ok(found.value))),
+                Err(error) if error.is_unreadable() => {
+                    tracing::error!(%error, "the record of a clip cannot be read; what is its own is kept");
+                    Ok(Some(Err(id)))
+                }
+                Err(error) => Err(error),
+            }
+        });
         let found: Vec<_> = stream::iter(reads).buffer_unordered(PARALLEL_READS).try_collect().await?;
-        Ok(found.into_iter().flatten().map(|found| found.value).collect())
+        let (mut videos, mut damaged) = (Vec::new(), BTreeSet::new());
+        for found in found.into_iter().flatten() {
+            match found {
+                Ok(video) => videos.push(video),
+                Err(id) => _ = damaged.insert(id),
+            }
+        }
+        // Last: one that is moved there meanwhile is in the one place or the other.
+        let set_aside: BTreeSet<_> = self.set_aside().await?.difference(&damaged).cloned().collect();
+        let unreadable = damaged.union(&set_aside).cloned().collect();
+        Ok(AllVideos { videos, unreadable, set_aside: set_aside.into_iter().collect() })
+    }
+
+    /// The videos of which a document was set aside: `damaged/catalog/videos/{short_id}.json`, or a second one with a
+    /// number behind.
+    async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
+        let names = self.bucket.children(&format!("{SET_ASIDE}{VIDEOS}")).await?;
+        Ok(names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).collect())
     }
 
     /// Brings the listing in line with `videos`, as [`Videos::all`] read them just now.
@@ -136,10 +176,12 @@ impl Videos {
         done.updated = stale.len() as u64;
         self.listing.upsert(stale).await?;
         let known: BTreeSet<_> = videos.iter().map(|video| &video.short_id).collect();
+        // What is set aside may come back to its place.
+        let set_aside = self.set_aside().await?;
         let mut ghosts: BTreeMap<&str, Vec<ShortId>> = BTreeMap::new();
         for (shard, entry) in &listed {
-            // A video made since the documents were read is no ghost: ask again.
-            if !known.contains(&entry.short_id) && self.get(&entry.short_id).await?.is_none() {
+            let kept = known.contains(&entry.short_id) || set_aside.contains(&entry.short_id);
+            if !kept && self.is_gone(&entry.short_id).await? {
                 ghosts.entry(shard).or_default().push(entry.short_id.clone());
             }
         }
@@ -148,5 +190,14 @@ impl Videos {
             done.removed += ids.len() as u64;
         }
         Ok(done)
+    }
+
+    /// A video made since the documents were read is no ghost, and neither is one whose document cannot be read.
+    async fn is_gone(&self, id: &ShortId) -> Result<bool, BucketError> {
+        match self.get(id).await {
+            Ok(found) => Ok(found.is_none()),
+            Err(error) if error.is_unreadable() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -137,6 +137,11 @@ impl EncodeId {
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
+
+    /// Its first byte; as good as evenly spread.
+    pub fn first_byte(self) -> u8 {
+        self.0.as_bytes()[0]
+    }
 }
 
 impl FromStr for EncodeId {

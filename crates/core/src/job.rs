@@ -118,6 +118,9 @@ pub struct Job {
     /// What is being written below; noted before the first object, so that a sweep knows orphans.
     #[serde(default)]
     pub writing: Vec<EncodeId>,
+    /// What holders who lost the job were writing below: the sweep removes what the video does not name, and forgets it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub abandoned: Vec<EncodeId>,
     /// What was decided and why, in words.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -162,6 +165,7 @@ impl Job {
             state: JobState::Waiting,
             progress: 0.0,
             writing: Vec::new(),
+            abandoned: Vec::new(),
             notes: Vec::new(),
             space_wait: None,
         })
@@ -224,7 +228,7 @@ impl Job {
         self.attempts += 1;
         let lease = Lease { runner: runner.to_owned(), attempt: self.attempts, until: now + life };
         self.state = JobState::Leased(lease.clone());
-        self.writing.clear();
+        self.abandoned.append(&mut self.writing);
         self.notes.clear();
         self.progress = 0.0;
         Ok(lease)
@@ -259,7 +263,7 @@ impl Job {
         match &self.state {
             JobState::Leased(lease) if lease.runner == runner => {
                 self.state = JobState::Waiting;
-                self.writing.clear();
+                self.abandoned.append(&mut self.writing);
                 Ok(())
             }
             _ => Err(JobError::LeaseLost),
@@ -294,6 +298,7 @@ impl Job {
         self.held(lease)?;
         self.state = JobState::Done { at: now };
         self.progress = 1.0;
+        // The video names what was published of it, and so it is not known to be garbage.
         self.writing.clear();
         Ok(())
     }
@@ -319,7 +324,7 @@ impl Job {
             self.attempts -= 1;
         }
         self.state = JobState::Waiting;
-        self.writing.clear();
+        self.abandoned.append(&mut self.writing);
         Ok(())
     }
 
@@ -350,9 +355,19 @@ impl Job {
         }
     }
 
+    /// The video was deleted: the job ends, whoever holds it.
+    pub fn call_off(&mut self, now: Timestamp) {
+        self.end_failed("The video was deleted.".to_owned(), Vec::new(), now);
+    }
+
+    /// Somebody holds it at `now`, and may be writing.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        matches!(&self.state, JobState::Leased(lease) if lease.until > now)
+    }
+
     fn end_failed(&mut self, reason: String, log: Vec<String>, now: Timestamp) {
         self.state = JobState::Failed { at: now, reason, log };
-        self.writing.clear();
+        self.abandoned.append(&mut self.writing);
     }
 
     fn held(&mut self, shown: &Lease) -> Result<&mut Lease, JobError> {
@@ -446,6 +461,25 @@ mod tests {
         assert_eq!((job.bury("service"), job.attempts), (Err(JobError::LeaseLost), 1));
         assert_eq!(job.claim("two", at(1)).map(|lease| lease.attempt()), Ok(2));
         assert_eq!(job.advance(&lease, 0.9), Err(JobError::LeaseLost));
+    }
+
+    #[test]
+    fn what_a_lost_holder_wrote_is_remembered_until_it_is_swept() {
+        let mut job = job();
+        let ids: Vec<_> = std::iter::repeat_with(EncodeId::random).take(4).collect();
+        let lease = job.claim("one", at(0)).expect("waiting");
+        job.will_write(&lease, ids[0]).expect("held");
+        let lease = job.claim("two", at(30)).expect("run out");
+        job.will_write(&lease, ids[1]).expect("held");
+        job.release(&lease, true).expect("held");
+        let lease = job.claim("three", at(31)).expect("waiting");
+        job.will_write(&lease, ids[2]).expect("held");
+        assert_eq!((&job.abandoned, &job.writing), (&ids[..2].to_vec(), &ids[2..3].to_vec()));
+        let mut failed = job.clone();
+        failed.fail(&lease, "no".into(), Vec::new(), at(32)).expect("held");
+        assert_eq!(failed.abandoned, ids[..3]);
+        job.complete(&lease, at(32)).expect("held");
+        assert_eq!((&job.abandoned, job.writing.is_empty()), (&ids[..2].to_vec(), true));
     }
 
     #[test]

@@ -62,6 +62,19 @@ impl MediaKey {
         })
     }
 
+    /// The uuid below which it stands.
+    pub fn id(&self) -> EncodeId {
+        match self {
+            Self::Master(id)
+            | Self::RenditionPlaylist(id, _)
+            | Self::Segment(id, ..)
+            | Self::Progressive(id)
+            | Self::Poster(id)
+            | Self::Storyboard(id, _)
+            | Self::Original(id) => *id,
+        }
+    }
+
     /// The media type that the object is stored with.
     pub fn content_type(&self) -> &'static str {
         match self {
@@ -120,6 +133,10 @@ pub enum DocumentKey {
     Job(JobId),
     /// `jobs/queue/{entry}`: an unfinished job in the order of its turn.
     QueueEntry(String),
+    /// `jobs/leftovers/{job_id}`: a job that ended and still names what was abandoned.
+    Leftover(JobId),
+    /// `catalog/orphans/{hex}.json`: since when uuids that begin with this byte have been orphans.
+    Orphans(u8),
     /// `jobs/marker.json`: rewritten whenever there is news for runners.
     JobMarker,
     /// `jobs/migration.json`: the run in which older videos move to HLS.
@@ -153,6 +170,8 @@ impl fmt::Display for DocumentKey {
             Self::Shard(name) => write!(f, "catalog/shards/{name}.json"),
             Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
+            Self::Leftover(id) => write!(f, "jobs/leftovers/{id}"),
+            Self::Orphans(byte) => write!(f, "catalog/orphans/{byte:02x}.json"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
             Self::Migration => f.write_str("jobs/migration.json"),
             Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),

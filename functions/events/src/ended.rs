@@ -10,14 +10,11 @@ use clipset_core::{
     share::Share,
 };
 use clipset_service::Service;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 
-use crate::plan::Action;
-
-/// Documents read at once.
-const PARALLEL_READS: usize = 16;
+use crate::look::{PARALLEL_READS, Unreadable, readable};
 
 /// Failed attempts this long ago slow nobody down any more.
 const ATTEMPTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -29,18 +26,21 @@ const RESERVED_WITHOUT_VIDEO: SignedDuration = SignedDuration::from_hours(1);
 ///
 /// # Errors
 /// [`BucketError`].
-pub(crate) async fn documents(service: &Service, now: Timestamp) -> Result<Vec<Action>, BucketError> {
-    let mut actions = Vec::new();
-    let mut gone = |keys: Vec<DocumentKey>, why: &'static str| {
-        actions.extend(keys.into_iter().map(|key| Action::RemoveDocument { key, why }));
-    };
-    let shares = ended(service, "shares/", share_key, |share: &Share| !share.is_open(now));
+pub(crate) async fn documents(
+    service: &Service,
+    now: Timestamp,
+    unreadable: &mut Unreadable,
+) -> Result<Vec<(DocumentKey, &'static str)>, BucketError> {
+    let mut documents = Vec::new();
+    let mut gone = |keys: Vec<DocumentKey>, why| documents.extend(keys.into_iter().map(|key| (key, why)));
+    let shares = ended(service, "shares/", share_key, |share: &Share| !share.is_open(now), unreadable);
     gone(shares.await?, "the share has ended");
     let sessions = ended(
         service,
         "accounts/sessions/",
         |name| Some(DocumentKey::Session(name)),
         |held: &Session| held.expires_at <= now,
+        unreadable,
     );
     gone(sessions.await?, "the device is signed out");
     // A used one goes with its time as well: until then its holder may repeat what a kill interrupted.
@@ -49,6 +49,7 @@ pub(crate) async fn documents(service: &Service, now: Timestamp) -> Result<Vec<A
         "accounts/invitations/",
         |id| Some(DocumentKey::Invitation(id)),
         |held: &Invitation| held.expires_at <= now,
+        unreadable,
     );
     gone(invitations.await?, "the invitation has ended");
     let attempts = ended(
@@ -56,26 +57,32 @@ pub(crate) async fn documents(service: &Service, now: Timestamp) -> Result<Vec<A
         "accounts/attempts/",
         |name| Some(DocumentKey::Attempts(name)),
         |held: &Attempts| held.last.is_none_or(|last| last + ATTEMPTS_KEPT < now),
+        unreadable,
     );
     gone(attempts.await?, "nobody failed to sign in there for a day");
-    Ok(actions)
+    Ok(documents)
 }
 
-/// Reservations old enough to be asked about: [`Action::Release`] each, unless a video has their upload.
+/// Reservations old enough to be given back, unless a video has their upload.
 ///
 /// # Errors
 /// [`BucketError`].
-pub(crate) async fn reservations(service: &Service, now: Timestamp) -> Result<Vec<(EncodeId, Action)>, BucketError> {
+pub(crate) async fn reservations(
+    service: &Service,
+    now: Timestamp,
+    unreadable: &mut Unreadable,
+) -> Result<Vec<(Username, EncodeId)>, BucketError> {
     let mut found = Vec::new();
     for name in service.bucket.children("accounts/quotas/").await? {
         let Some(owner) = name.strip_suffix(".json").and_then(|name| name.parse::<Username>().ok()) else {
             continue;
         };
-        let Some(quota) = service.bucket.read::<Quota>(&DocumentKey::Quota(owner.clone())).await? else { continue };
+        let key = DocumentKey::Quota(owner.clone());
+        let read = service.bucket.read::<Quota>(&key).await;
+        let Some(quota) = readable(key, read, unreadable)?.flatten() else { continue };
         let old = quota.value.charges.into_iter().filter(|charge| !charge.settled);
         let old = old.filter(|charge| charge.at + RESERVED_WITHOUT_VIDEO < now);
-        found
-            .extend(old.map(|charge| (charge.upload, Action::Release { owner: owner.clone(), upload: charge.upload })));
+        found.extend(old.map(|charge| (owner.clone(), charge.upload)));
     }
     Ok(found)
 }
@@ -90,17 +97,16 @@ async fn ended<T: DeserializeOwned>(
     prefix: &str,
     key: impl Fn(String) -> Option<DocumentKey>,
     has_ended: impl Fn(&T) -> bool,
+    unreadable: &mut Unreadable,
 ) -> Result<Vec<DocumentKey>, BucketError> {
     let keys = service.bucket.keys(prefix).await?;
     let names = keys.iter().filter_map(|key| key.strip_prefix(prefix)?.strip_suffix(".json").map(str::to_owned));
-    let reads = names.filter_map(key).map(async |key| match service.bucket.read::<T>(&key).await {
-        Ok(found) => Ok(found.map(|found| (key, found.value))),
-        Err(BucketError::Malformed { source, .. }) => {
-            tracing::warn!(%source, "a document below {prefix} is passed over");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    });
-    let found: Vec<_> = stream::iter(reads).buffer_unordered(PARALLEL_READS).try_collect().await?;
-    Ok(found.into_iter().flatten().filter(|(_, held)| has_ended(held)).map(|(key, _)| key).collect())
+    let reads = names.filter_map(key).map(async |key| (service.bucket.read::<T>(&key).await, key));
+    let reads: Vec<_> = stream::iter(reads).buffer_unordered(PARALLEL_READS).collect().await;
+    let mut ended = Vec::new();
+    for (read, key) in reads {
+        let found = readable(key.clone(), read, unreadable)?.flatten();
+        ended.extend(found.filter(|found| has_ended(&found.value)).map(|_| key));
+    }
+    Ok(ended)
 }

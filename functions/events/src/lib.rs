@@ -7,7 +7,7 @@
 //!
 //! | Module | What it does |
 //! |---|---|
-//! | `plan`, `sweep` | the sweep |
+//! | [`look`], [`note`], [`plan`], `action`, `sweep` | the sweep: what is seen, since when it has been so, what follows, done |
 //! | `removal` | one deleted video, at once |
 //! | [`event`], `handler` | what AWS tells, read and dealt with |
 //! | `dispatcher`, [`dispatch`] | jobs given to a backend, followed, and begun again |
@@ -15,6 +15,7 @@
 //! | `outputs` | our playlists over what MediaConvert wrote |
 //! | `aws` (feature `aws`) | AWS Batch, MediaConvert and CloudFront by their SDKs, which `clipset serve` does without |
 
+mod action;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod backend;
@@ -23,13 +24,17 @@ mod dispatcher;
 mod ended;
 pub mod event;
 mod handler;
+mod look;
+pub mod note;
 mod outputs;
 mod plan;
 mod removal;
 mod sweep;
 
+pub use action::{Action, Held, Rule};
 pub use dispatcher::{Dispatcher, PATIENCE};
 pub use handler::{Edge, EventError, Events};
-pub use plan::{Action, plan};
+pub use look::look;
+pub use plan::{Plan, Snapshot, plan};
 pub use removal::{Removal, remove_deleted};
-pub use sweep::{Swept, sweep};
+pub use sweep::{Swept, sweep, sweep_at};

@@ -39,6 +39,7 @@ pub(crate) async fn publication(
     ids: Outputs,
     told: Output,
 ) -> Result<Result<Publication, String>, BucketError> {
+    let bucket = &bucket.for_clip(&job.video);
     let written = match renditions(bucket, ids.hls).await? {
         Ok(written) => written,
         Err(reason) => return Ok(Err(reason)),

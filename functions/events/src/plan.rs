@@ -1,192 +1,273 @@
-//! What a sweep would do, and why: found by looking alone.
+//! What a sweep would do, what it holds back, and why: found from what was seen, by looking at nothing else.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::{BTreeMap, BTreeSet};
 
-use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
-    id::{EncodeId, ShortId, Username},
+    id::{EncodeId, JobId, ShortId, Username},
     job::{Job, JobKind, JobState},
-    key::{DocumentKey, prefixes_of},
+    key::DocumentKey,
+    settings::Settings,
     video::{Phase, Video},
 };
-use clipset_service::Service;
-
-use crate::ended;
 use jiff::SignedDuration;
 
-/// An upload that was begun this long ago and never completed was given up by its owner.
-const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+use crate::{
+    action::{Action, Held, Rule},
+    note::{self, Note, ORPHANED_FOR, Sighting},
+};
 
-/// One step of a sweep. Its `Display` says what and why.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// All objects and documents of a deleted video.
-    RemoveVideo(Video),
-    /// An upload that nobody went on with: its video is deleted.
-    Abandon(Video),
-    /// Encodes of a video whose last signature has run out.
-    RemoveSuperseded(Video, Vec<EncodeId>),
-    /// A video whose job nobody will find: the writer was killed between two writes.
-    Enqueue(Job),
-    /// A video whose job failed, and whose document does not say so yet.
-    Fail(Video, String),
-    /// A video whose days are over: it is deleted.
-    Expire(Video),
-    /// The original of a video whose stream stands for it, after the stream's check.
-    RetireOriginal(Video),
-    /// A private document whose time has passed.
-    RemoveDocument {
-        /// Which.
-        key: DocumentKey,
-        /// Why, in words.
-        why: &'static str,
-    },
-    /// The plan of a migration that is not under way.
-    RemovePlan(String),
-    /// Bytes reserved for an upload that is not there.
-    Release {
-        /// Whose.
-        owner: Username,
-        /// For which.
-        upload: EncodeId,
-    },
-    /// Objects below a uuid that no video and no running job knows.
-    RemoveOrphan(EncodeId),
-    /// Parts that no video waits for.
-    AbortUpload {
-        /// The object that would have been.
-        key: String,
-        /// The store's id.
-        upload_id: String,
-    },
+/// An upload that was begun this long ago and never completed was given up by its owner.
+pub(crate) const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Uuids of one clip: original, stream, MP4, poster and storyboard.
+const UUIDS_OF_A_CLIP: usize = 5;
+
+/// So many clips' worth of orphans may go at once, however few objects there are.
+const CLIPS_AT_ONCE: usize = 10;
+
+/// Of all uuids, the share that may go as orphans at once: one in so many.
+const ONE_IN: usize = 100;
+
+/// What a sweep saw of the bucket.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When.
+    pub now: Timestamp,
+    /// Every uuid below which something stands.
+    pub stored: BTreeSet<EncodeId>,
+    /// The videos that were read.
+    pub videos: Vec<Video>,
+    /// The jobs that were read: those in the queue, those that left something, and those that videos wait for.
+    pub jobs: Vec<Job>,
+    /// The jobs in the queue.
+    pub queue: BTreeSet<JobId>,
+    /// Documents of any kind that were met and cannot be read.
+    pub unreadable: Vec<DocumentKey>,
+    /// Clips of which a record was set aside.
+    pub set_aside: BTreeSet<ShortId>,
+    /// Since when what was an orphan has been one.
+    pub note: Note,
+    /// What due orphans say of whose they are.
+    pub clips: BTreeMap<EncodeId, ShortId>,
+    /// What is in force.
+    pub settings: Settings,
+    /// They are what an administrator made, not what was fallen back to.
+    pub settings_certain: bool,
+    /// Old uploads that have not ended: key, and the store's id.
+    pub uploads: Vec<(String, String)>,
+    /// Old reservations that are not settled.
+    pub reservations: Vec<(Username, EncodeId)>,
+    /// Private documents that say themselves that their time has passed, and why.
+    pub ended: Vec<(DocumentKey, &'static str)>,
+    /// Plans of no migration.
+    pub stray_plans: Vec<String>,
+    /// However many orphans there are.
+    pub force: bool,
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RemoveVideo(video) => write!(f, "remove {}: it was deleted", video.short_id),
-            Self::Abandon(video) => write!(f, "delete {}: its upload was given up", video.short_id),
-            Self::RemoveSuperseded(video, ids) => {
-                write!(f, "remove {} old encode(s) of {}: no signature leads to them", ids.len(), video.short_id)
-            }
-            Self::Enqueue(job) => write!(f, "enqueue {}: its video waits and nobody knows of it", job.id),
-            Self::Fail(video, _) => write!(f, "mark {} as failed: its job gave up", video.short_id),
-            Self::RemoveOrphan(id) => write!(f, "remove {id}: no video and no running job knows it"),
-            Self::Expire(video) => write!(f, "delete {}: its days are over", video.short_id),
-            Self::RetireOriginal(video) => {
-                write!(f, "remove the original of {}: its stream stands for it if it passes its check", video.short_id)
-            }
-            // The whole id of a share opens it, so it stands in no log.
-            Self::RemoveDocument { key: DocumentKey::Share(share), why } => {
-                write!(f, "remove a share of {}: {why}", share.video())
-            }
-            Self::RemoveDocument { key, why } => write!(f, "remove {key}: {why}"),
-            Self::RemovePlan(key) => write!(f, "remove {key}: no migration needs it"),
-            Self::Release { owner, upload } => {
-                write!(f, "give {owner} back what was reserved for {upload}: there is no such upload")
-            }
-            Self::AbortUpload { key, .. } => write!(f, "abort the upload of {key}: no video waits for it"),
+/// What a sweep does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// In this order.
+    pub actions: Vec<Action>,
+    /// What it does not do.
+    pub held: Vec<Held>,
+    /// The note for the next one.
+    pub note: Note,
+}
+
+impl Plan {
+    fn may(&mut self, action: Action, against: Option<Rule>) {
+        match against {
+            Some(rule) => self.held.push(Held { action, rule }),
+            None => self.actions.push(action),
         }
     }
 }
 
-/// Looks at the bucket as it is at `now`. Also gives the videos that it read.
-///
-/// The order of reading makes orphans certain: a uuid that was listed first was noted in its job
-/// before, and moved from there to its video, so if neither has it now, nobody ever will.
-///
-/// # Errors
-/// [`BucketError`].
-pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec<Video>), BucketError> {
-    let stored = stored_ids(service).await?;
-    let reservations = ended::reservations(service, now).await?;
-    let settings = service.settings.current().await?;
-    let queue: BTreeSet<_> = service.jobs.queue().await?.into_iter().collect();
-    let mut known: BTreeSet<EncodeId> = service.jobs.writing().await?.into_iter().collect();
-    let videos = service.videos.all().await?;
-    known.extend(videos.iter().flat_map(Video::ids));
+impl Snapshot {
+    /// The uuids that no document names which was read.
+    ///
+    /// The order in which the bucket was looked at makes this sure: a uuid that was listed first was noted in its job
+    /// before, and moved from there to its video, so if neither has it now, nobody ever will. What a job abandoned is no
+    /// orphan as long as its video can be asked.
+    fn orphans(&self) -> BTreeSet<EncodeId> {
+        let mut named = self.named();
+        named.extend(self.swept_jobs().flat_map(|job| job.abandoned.iter().copied()));
+        self.stored.difference(&named).copied().collect()
+    }
 
+    fn named(&self) -> BTreeSet<EncodeId> {
+        let writing = self.jobs.iter().flat_map(|job| job.writing.iter().copied());
+        self.videos.iter().flat_map(Video::ids).chain(writing).collect()
+    }
+
+    /// Jobs with something abandoned, of videos whose records are all there to say what of it they took.
+    fn swept_jobs(&self) -> impl Iterator<Item = &Job> {
+        let certain: BTreeSet<_> = self.videos.iter().map(|video| &video.short_id).collect();
+        self.jobs.iter().filter(move |job| {
+            !job.abandoned.is_empty() && certain.contains(&job.video) && !self.may_be_incomplete(&job.video)
+        })
+    }
+
+    /// A record of the clip cannot be read, here or set aside.
+    fn may_be_incomplete(&self, clip: &ShortId) -> bool {
+        let unreadable = self.unreadable.iter().any(|key| match key {
+            DocumentKey::Video(id) => id == clip,
+            DocumentKey::Job(id) => id.as_str().starts_with(clip.as_str()),
+            _ => false,
+        });
+        unreadable || self.set_aside.contains(clip)
+    }
+
+    /// The note as this run leaves it.
+    fn noted(&self) -> Note {
+        note::after(&self.note, &self.orphans(), self.unreadable.is_empty(), self.now)
+    }
+
+    /// Orphans of which it must be known whose they are.
+    pub fn due(&self) -> Vec<EncodeId> {
+        if !self.unreadable.is_empty() {
+            return Vec::new();
+        }
+        self.noted().into_iter().filter(|(_, sighting)| sighting.is_due()).map(|(id, _)| id).collect()
+    }
+
+    /// What stands against removing what could be of any clip.
+    fn incomplete(&self) -> Option<Rule> {
+        let unreadable = self.unreadable.first().cloned().map(Rule::Unreadable);
+        unreadable.or_else(|| self.set_aside.first().cloned().map(Rule::SetAside))
+    }
+}
+
+/// The plan for what was seen.
+pub fn plan(seen: &Snapshot) -> Plan {
+    let mut plan = Plan::default();
+    videos(seen, &mut plan);
+    for job in seen.swept_jobs() {
+        plan.actions.push(Action::RemoveAbandoned {
+            job: job.id.clone(),
+            video: job.video.clone(),
+            abandoned: job.abandoned.clone(),
+        });
+    }
+    orphans(seen, &mut plan);
+    let waiting: BTreeSet<_> = seen.videos.iter().map(|video| video.upload.upload_id.as_str()).collect();
+    for (key, upload_id) in seen.uploads.iter().filter(|(_, upload_id)| !waiting.contains(upload_id.as_str())) {
+        let action = Action::AbortUpload { key: key.clone(), upload_id: upload_id.clone() };
+        plan.may(action, seen.incomplete());
+    }
+    let videos = seen.videos.iter().filter(|video| !video.is_deleted());
+    let originals: BTreeSet<_> = videos.filter_map(|video| video.upload.original).collect();
+    for (owner, upload) in seen.reservations.iter().filter(|(_, upload)| !originals.contains(upload)) {
+        plan.may(Action::Release { owner: owner.clone(), upload: *upload }, seen.incomplete());
+    }
+    for (key, why) in &seen.ended {
+        let against = match key {
+            DocumentKey::Share(share) if seen.set_aside.contains(&share.video()) => Some(Rule::SetAside(share.video())),
+            DocumentKey::Share(share) if seen.may_be_incomplete(&share.video()) => {
+                Some(Rule::Unreadable(DocumentKey::Video(share.video())))
+            }
+            _ => None,
+        };
+        plan.may(Action::RemoveDocument { key: key.clone(), why }, against);
+    }
+    plan.actions.extend(seen.stray_plans.iter().cloned().map(Action::RemovePlan));
+    plan
+}
+
+/// What videos say of themselves.
+fn videos(seen: &Snapshot, plan: &mut Plan) {
     // The ladder, the migration or the first job of these may still read the original.
-    let busy: BTreeSet<ShortId> = queue.iter().filter_map(|id| id.as_str().split('-').next()?.parse().ok()).collect();
-    let mut actions = Vec::new();
-    for video in &videos {
+    let busy: BTreeSet<ShortId> =
+        seen.queue.iter().filter_map(|id| id.as_str().split('-').next()?.parse().ok()).collect();
+    let by_settings = || (!seen.settings_certain).then_some(Rule::SettingsFellBack);
+    for video in &seen.videos {
         match &video.phase {
             Phase::Deleted { .. } => {
-                actions.push(Action::RemoveVideo(video.clone()));
+                plan.actions.push(Action::RemoveVideo(video.clone()));
                 continue;
             }
-            Phase::Uploading if video.created_at + ABANDONED_AFTER < now => {
-                actions.push(Action::Abandon(video.clone()));
+            Phase::Uploading if video.created_at + ABANDONED_AFTER < seen.now => {
+                plan.actions.push(Action::Abandon(video.clone()));
             }
             Phase::Completed | Phase::Failed { .. }
-                if video.expires_at(settings.expire_after_days).is_some_and(|end| end <= now) =>
+                if video.expires_at(seen.settings.expire_after_days).is_some_and(|end| end <= seen.now) =>
             {
-                actions.push(Action::Expire(video.clone()));
+                plan.may(Action::Expire(video.clone()), by_settings());
                 continue;
             }
             Phase::Completed
-                if !settings.keep_originals
+                if !seen.settings.keep_originals
                     && video.upload.original.is_some()
                     && video.stream().is_some()
                     && !busy.contains(&video.short_id) =>
             {
-                actions.push(Action::RetireOriginal(video.clone()));
+                plan.may(Action::RetireOriginal(video.clone()), by_settings());
             }
-            Phase::Pending | Phase::Processing => actions.extend(lost_job(service, video, &queue, now).await?),
+            Phase::Pending | Phase::Processing => plan.actions.extend(lost_job(seen, video)),
             _ => {}
         }
-        let ended: Vec<_> = video.superseded.iter().filter(|old| old.until < now).map(|old| old.id).collect();
+        let ended: Vec<_> = video.superseded.iter().filter(|old| old.until < seen.now).map(|old| old.id).collect();
         if !ended.is_empty() {
-            actions.push(Action::RemoveSuperseded(video.clone(), ended));
+            plan.actions.push(Action::RemoveSuperseded(video.clone(), ended));
         }
     }
-    actions.extend(stored.difference(&known).copied().map(Action::RemoveOrphan));
-    let waiting: BTreeSet<_> = videos.iter().map(|video| video.upload.upload_id.as_str()).collect();
-    for (key, upload_id) in service.bucket.uploads_before("", now - ABANDONED_AFTER).await? {
-        if !waiting.contains(upload_id.as_str()) {
-            actions.push(Action::AbortUpload { key, upload_id });
-        }
-    }
-    let originals: BTreeSet<_> =
-        videos.iter().filter(|video| !video.is_deleted()).filter_map(|video| video.upload.original).collect();
-    actions
-        .extend(reservations.into_iter().filter(|(upload, _)| !originals.contains(upload)).map(|(_, action)| action));
-    actions.extend(ended::documents(service, now).await?);
-    actions.extend(service.migrations.stray_plans().await?.into_iter().map(Action::RemovePlan));
-    Ok((actions, videos))
 }
 
-/// Every uuid below which something stands.
-async fn stored_ids(service: &Service) -> Result<BTreeSet<EncodeId>, BucketError> {
-    let mut stored = BTreeSet::new();
-    for prefix in ["hls/", "progressive/", "images/", "originals/"] {
-        let children = service.bucket.children(prefix).await?;
-        let names = children.iter().map(|child| child.split(['/', '.']).next().unwrap_or_default());
-        stored.extend(names.filter_map(|name| name.parse::<EncodeId>().ok()));
+fn lost_job(seen: &Snapshot, video: &Video) -> Option<Action> {
+    let id = video.job.as_ref().filter(|id| !seen.queue.contains(*id))?;
+    if seen.unreadable.contains(&DocumentKey::Job(id.clone())) {
+        return None;
     }
-    Ok(stored)
-}
-
-async fn lost_job(
-    service: &Service,
-    video: &Video,
-    queue: &BTreeSet<clipset_core::id::JobId>,
-    now: Timestamp,
-) -> Result<Option<Action>, BucketError> {
-    let Some(id) = video.job.as_ref().filter(|id| !queue.contains(*id)) else { return Ok(None) };
-    Ok(match service.jobs.get(id).await? {
+    match seen.jobs.iter().find(|job| job.id == *id) {
         None => {
             let number = id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
-            Job::new(video.short_id.clone(), JobKind::First, number, now).ok().map(Action::Enqueue)
+            Job::new(video.short_id.clone(), JobKind::First, number, seen.now).ok().map(Action::Enqueue)
         }
-        Some(Job { state: JobState::Failed { reason, .. }, .. }) => Some(Action::Fail(video.clone(), reason)),
+        Some(Job { state: JobState::Failed { reason, .. }, .. }) => Some(Action::Fail(video.clone(), reason.clone())),
         Some(Job { state: JobState::Done { .. }, .. }) => None,
-        Some(job) => Some(Action::Enqueue(job)),
-    })
+        Some(job) => Some(Action::Enqueue(job.clone())),
+    }
 }
 
-/// The prefixes to remove for `ids`.
-pub(crate) fn prefixes(ids: &[EncodeId]) -> impl Iterator<Item = String> + '_ {
-    ids.iter().flat_map(|id| prefixes_of(*id))
+fn orphans(seen: &Snapshot, plan: &mut Plan) {
+    plan.note = seen.noted();
+    let hold = |id, rule| Held { action: Action::RemoveOrphan(id), rule };
+    if let Some(key) = seen.unreadable.first() {
+        plan.held.extend(seen.orphans().into_iter().map(|id| hold(id, Rule::Unreadable(key.clone()))));
+        return;
+    }
+    let mut due = Vec::new();
+    for (id, sighting) in &mut plan.note {
+        if !sighting.is_due() {
+            let (since, days, asked) = (sighting.since, sighting.days(), ORPHANED_FOR.as_hours() / 24);
+            plan.held.push(hold(*id, Rule::Waits { since, days, asked }));
+        } else if let Some(owner) = held_by(seen, *id) {
+            // What a record may name is no orphan yet: its days begin when nothing holds it.
+            *sighting = Sighting::first(seen.now);
+            plan.held.push(hold(*id, Rule::SetAside(owner.clone())));
+        } else {
+            due.push(*id);
+        }
+    }
+    let most = (seen.stored.len() / ONE_IN).max(CLIPS_AT_ONCE * UUIDS_OF_A_CLIP);
+    if due.len() > most && !seen.force {
+        let rule = Rule::TooMany { due: due.len(), most };
+        plan.held.extend(due.into_iter().map(|id| hold(id, rule.clone())));
+    } else {
+        plan.actions.extend(due.into_iter().map(Action::RemoveOrphan));
+    }
 }
+
+/// The clip with a record set aside that this could be of: the one that it names, or any if it says nothing.
+fn held_by(seen: &Snapshot, id: EncodeId) -> Option<&ShortId> {
+    match seen.clips.get(&id) {
+        Some(clip) => seen.set_aside.get(clip),
+        None => seen.set_aside.first(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,10 @@
 //! The removal of one deleted video, as soon as it is deleted.
 
 use clipset_bucket::BucketError;
-use clipset_core::{Timestamp, id::ShortId, job::JobState};
+use clipset_core::{Timestamp, id::ShortId};
 use clipset_service::{Service, tombstones};
 
-use crate::{
-    plan::prefixes,
-    sweep::{remove_objects, remove_video},
-};
+use crate::sweep::remove_video;
 
 /// How a removal came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +31,8 @@ pub async fn remove_deleted(service: &Service, id: &ShortId) -> Result<Removal, 
         tracing::error!(%error, "a tombstone could not be kept");
     }
     let now = Timestamp::now();
-    let mut writing = Vec::new();
-    for job in service.jobs.of_video(id).await? {
-        match &job.state {
-            JobState::Leased(lease) if lease.until() > now => return Ok(Removal::Busy),
-            _ => writing.extend(job.writing),
-        }
+    if service.jobs.of_video(id).await?.iter().any(|job| job.is_held(now)) {
+        return Ok(Removal::Busy);
     }
-    let unfinished = remove_objects(service, prefixes(&writing)).await?;
-    Ok(Removal::Done(unfinished + remove_video(service, &video).await?))
+    remove_video(service, &video).await.map(Removal::Done)
 }

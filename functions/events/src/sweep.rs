@@ -1,17 +1,24 @@
 //! A sweep: plan, then do. Objects go first and the documents that name them last, so a sweep that
 //! is killed leaves what the next one needs to go on.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use clipset_bucket::{BucketError, UpdateError};
 use clipset_core::{
     Timestamp,
-    key::MediaKey,
+    id::{EncodeId, JobId, ShortId},
+    job::Job,
+    key::{DocumentKey, MediaKey, prefixes_of},
     video::{HlsStream, Video, retire_at},
 };
 use clipset_service::{Service, tombstones};
 
-use crate::plan::{Action, plan, prefixes};
+use crate::{
+    action::{Action, Held, Rule},
+    look::look,
+    note::Note,
+    plan::plan,
+};
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +42,17 @@ impl fmt::Display for Swept {
 /// # Errors
 /// [`BucketError`] of a step; the next sweep goes on from there.
 pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
-    let (actions, mut videos) = plan(service, Timestamp::now()).await?;
+    sweep_at(service, Timestamp::now(), false).await
+}
+
+/// As [`sweep`], as of `now`; with `force` however many orphans there are.
+///
+/// # Errors
+/// As [`sweep`].
+pub async fn sweep_at(service: &Service, now: Timestamp, force: bool) -> Result<Swept, BucketError> {
+    let seen = look(service, now, force).await?;
+    let plan = plan(&seen);
+    let mut videos = seen.videos;
     let mut swept = Swept::default();
     if let Some(folder) = &service.config.tombstones {
         let deleted = videos.iter().filter(|video| video.is_deleted()).flat_map(Video::ids).collect::<Vec<_>>();
@@ -43,19 +60,62 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
             tracing::error!(%error, "tombstones cannot be kept; deleted videos stop when their objects are gone");
         }
     }
-    for action in actions {
+    let waits = |held: &&Held| matches!(held.rule, Rule::Waits { .. });
+    if let Some(held) = plan.held.iter().find(|held| !waits(held)) {
+        tracing::warn!(steps = plan.held.iter().filter(|held| !waits(held)).count(), "{held}");
+    }
+    keep_note(service, &seen.note, &plan.note).await?;
+    for action in plan.actions {
         tracing::info!("{action}");
         if let Action::RemoveVideo(gone) | Action::Abandon(gone) | Action::Expire(gone) = &action {
             videos.retain(|video| video.short_id != gone.short_id);
         }
-        swept.objects += take(service, action).await?;
+        match take(service, action).await {
+            Ok(removed) => swept.objects += removed,
+            // Damaged since it was looked at.
+            Err(error) if error.is_unreadable() => tracing::error!(%error, "a step of the sweep is left out"),
+            Err(error) => return Err(error),
+        }
         swept.actions += 1;
     }
     let mended = service.videos.reindex(&videos).await?;
     swept.entries = mended.updated + mended.removed;
     // With the listing in order: it tells which videos are not in the format that is wanted.
-    service.migrations.start(false).await?;
+    match service.migrations.start(false).await {
+        Err(error) if error.is_unreadable() => tracing::error!(%error, "the migration cannot be started"),
+        started => _ = started?,
+    }
     Ok(swept)
+}
+
+/// Writes the parts of the note that changed, unless another sweep was faster: what it found is as good.
+async fn keep_note(service: &Service, before: &Note, after: &Note) -> Result<(), BucketError> {
+    let part = |note: &Note, byte| -> Note {
+        note.iter().filter(|(id, _)| id.first_byte() == byte).map(|(id, sighting)| (*id, *sighting)).collect()
+    };
+    let bytes: BTreeSet<u8> = before.keys().chain(after.keys()).map(|id| id.first_byte()).collect();
+    for byte in bytes {
+        let (before, after, key) = (part(before, byte), part(after, byte), DocumentKey::Orphans(byte));
+        if after == before {
+            continue;
+        }
+        if after.is_empty() {
+            service.bucket.remove(&key).await?;
+            continue;
+        }
+        let kept = service.bucket.upsert(&key, |found: Option<Note>| {
+            let found = found.unwrap_or_default();
+            Ok::<_, UpdateError<std::convert::Infallible>>(if found == before { after.clone() } else { found })
+        });
+        match kept.await {
+            Ok(_) | Err(UpdateError::Missing) => {}
+            // Its days begin anew.
+            Err(UpdateError::Bucket(error)) if error.is_unreadable() => _ = service.bucket.put(&key, &after).await?,
+            Err(UpdateError::Bucket(error)) => return Err(error),
+            Err(UpdateError::Refused(never)) => match never {},
+        }
+    }
+    Ok(())
 }
 
 /// Does one step; gives the number of objects removed.
@@ -95,6 +155,7 @@ async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
                 Err(UpdateError::Bucket(error)) => Err(error),
             }
         }
+        Action::RemoveAbandoned { job, video, abandoned } => remove_abandoned(service, &job, &video, &abandoned).await,
         Action::RemoveOrphan(id) => remove_objects(service, prefixes(&[id])).await,
         Action::AbortUpload { key, upload_id } => service.bucket.abort_by_key(&key, &upload_id).await.map(|()| 0),
     }
@@ -170,22 +231,77 @@ pub(crate) async fn remove_video(service: &Service, video: &Video) -> Result<u64
         service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await?;
     }
     let id = &video.short_id;
-    if let Some(job) = &video.job
-        && let Some(job) = service.jobs.get(job).await?
-    {
-        service.jobs.close(&job).await?;
+    let jobs = close_jobs(service, id).await?;
+    let written = jobs.iter().flat_map(|job| job.writing.iter().chain(&job.abandoned)).copied();
+    let ids: Vec<_> = video.ids().into_iter().chain(written).collect();
+    let removed = remove_objects(service, prefixes(&ids)).await?;
+    if jobs.iter().any(|job| job.is_held(Timestamp::now())) {
+        // Its runner stops now, and may have written on until then: the next sweep removes that, and the documents.
+        return Ok(removed);
     }
-    let documents = [format!("shares/{id}"), format!("jobs/documents/{id}-")];
-    let removed = remove_objects(service, prefixes(&video.ids()).chain(documents)).await?;
+    let documents = ["shares/", "jobs/documents/", "jobs/leftovers/", "jobs/dispatches/", "catalog/videos/"];
+    let set_aside = documents.iter().map(|folder| format!("damaged/{folder}{id}"));
+    let documents = [format!("shares/{id}"), format!("jobs/documents/{id}-"), format!("jobs/leftovers/{id}-")];
+    let removed = removed + remove_objects(service, documents.into_iter().chain(set_aside)).await?;
     service.videos.remove(video).await?;
     service.video_changed(id);
     Ok(removed)
 }
 
-pub(crate) async fn remove_objects(
+/// Ends the jobs of a deleted video; gives them as they were before.
+async fn close_jobs(service: &Service, video: &ShortId) -> Result<Vec<Job>, BucketError> {
+    let prefix = "jobs/documents/";
+    let keys = service.bucket.keys(&format!("{prefix}{video}-")).await?;
+    let ids = keys.iter().filter_map(|key| key.strip_prefix(prefix)?.strip_suffix(".json")?.parse::<JobId>().ok());
+    let mut jobs = Vec::new();
+    for id in ids {
+        let job = match service.jobs.get(&id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => continue,
+            // It goes with its video.
+            Err(error) if error.is_unreadable() => continue,
+            Err(error) => return Err(error),
+        };
+        let now = Timestamp::now();
+        if job.is_held(now) {
+            let ended = service.jobs.update(&id, |job| {
+                job.call_off(now);
+                Ok::<_, std::convert::Infallible>(())
+            });
+            match ended.await {
+                Ok(_) | Err(UpdateError::Missing) => {}
+                Err(UpdateError::Bucket(error)) => return Err(error),
+                Err(UpdateError::Refused(never)) => match never {},
+            }
+        }
+        service.jobs.close(&job).await?;
+        jobs.push(job);
+    }
+    Ok(jobs)
+}
+
+/// Removes of `abandoned` what the video does not name: it is asked again, for a runner that lost its lease may have
+/// published until a moment ago.
+async fn remove_abandoned(
     service: &Service,
-    prefixes: impl Iterator<Item = String>,
+    job: &JobId,
+    video: &ShortId,
+    abandoned: &[EncodeId],
 ) -> Result<u64, BucketError> {
+    let Some(video) = service.videos.get(video).await? else { return Ok(0) };
+    let named = video.value.ids();
+    let garbage: Vec<_> = abandoned.iter().filter(|id| !named.contains(id)).copied().collect();
+    let removed = remove_objects(service, prefixes(&garbage)).await?;
+    service.jobs.forget_abandoned(job, abandoned).await?;
+    Ok(removed)
+}
+
+/// The prefixes to remove for `ids`.
+fn prefixes(ids: &[EncodeId]) -> impl Iterator<Item = String> + '_ {
+    ids.iter().flat_map(|id| prefixes_of(*id))
+}
+
+async fn remove_objects(service: &Service, prefixes: impl Iterator<Item = String>) -> Result<u64, BucketError> {
     let mut removed = 0;
     for prefix in prefixes {
         removed += service.bucket.remove_all(&prefix).await?;

@@ -118,8 +118,9 @@ impl Task<'_> {
             // MP4 and storyboard are made of them; those of a copied clip are made of the upload.
             keep_best: plan.picture == Picture::Encode && self.held.job.kind != JobKind::Ladder,
         };
+        let bucket = self.bucket();
         let told = |seconds| self.progress.within(FETCHED, PUBLISHED, seconds, plan.duration);
-        let produced = match production.run(&inner.bucket, told).await {
+        let produced = match production.run(&bucket, told).await {
             Ok(produced) => produced,
             Err(failure) => {
                 if matches!(failure, Failure::Permanent { .. } | Failure::NotCopyable(_)) {
@@ -129,7 +130,7 @@ impl Task<'_> {
                 return Err(failure);
             }
         };
-        produced.store_playlists(&inner.bucket).await?;
+        produced.store_playlists(&bucket).await?;
         let duration = produced.playlists.duration;
         self.note_damage(plan, duration, &produced.warnings).await?;
         let hls = HlsStream { encode, renditions: Produced::rendition_names(&produced) };
@@ -156,7 +157,7 @@ impl Task<'_> {
         let file = source.folder.path().join(MP4);
         let made = probe(&inner.config.tools, &file).await?;
         let encode = self.held.new_encode().await?;
-        MediaStore::put_file(&inner.bucket, MediaKey::Progressive(encode), file).await?;
+        MediaStore::put_file(&self.bucket(), MediaKey::Progressive(encode), file).await?;
         let duration = made.format.duration.or(plan.duration).unwrap_or_default();
         self.note_damage(plan, duration, &warnings).await?;
         Ok(Made { hls: None, progressive: Some(encode), duration })

@@ -1,5 +1,6 @@
 //! What each kind of job does, phase by phase.
 
+use clipset_bucket::Bucket;
 use clipset_core::{
     Timestamp,
     job::{Job, JobKind},
@@ -45,6 +46,11 @@ impl<'a> Task<'a> {
             JobKind::Ladder => task.ladder(video).await,
             JobKind::Migrate => task.migrate(video).await,
         }
+    }
+
+    /// For the media that are written: they say of which clip they are.
+    pub(crate) fn bucket(&self) -> Bucket {
+        self.inner.bucket.for_clip(&self.held.job.video)
     }
 
     /// An upload: published as soon as it can be, then its pictures and MP4, then the job of its ladder.

@@ -109,7 +109,7 @@ impl Task<'_> {
         let id = self.held.new_encode().await?;
         for file in files {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            MediaStore::put_file(&inner.bucket, kind.key(id, name), file).await?;
+            MediaStore::put_file(&self.bucket(), kind.key(id, name), file).await?;
         }
         let until = retire_at(Timestamp::now(), inner.config.signature_life);
         inner.videos.update(&self.held.job.video, |video| video.attach(kind.attached(id), until)).await?;

@@ -196,10 +196,13 @@ pub struct MigrateArgs {
 /// `clipset sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// Only list what would be removed, and why
+    /// Only list what would be removed and what is held back, and why
     #[arg(long)]
     pub dry_run: bool,
-    /// What was removed, as JSON
+    /// Remove orphans even if they are more than 1 % of all there is
+    #[arg(long)]
+    pub force: bool,
+    /// What was removed, or would be and what is held back, as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -14,7 +14,11 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use clipset_bucket::{Bucket, BucketError};
-use clipset_core::key::MediaKey;
+use clipset_core::{
+    id::{EncodeId, ShortId},
+    key::MediaKey,
+    video::Video,
+};
 use clipset_service::Service;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
@@ -34,9 +38,12 @@ const VIDEOS: &str = "catalog/videos/";
 /// Objects on their way at once.
 const PARALLEL: usize = 8;
 
-/// What is of the moment: runners tell it again, people sign in again.
-const PASSING: [&str; 5] =
-    ["jobs/marker.json", "jobs/runners/", "accounts/attempts/", "accounts/sessions/", "catalog/probes/"];
+/// What is of the moment: runners tell it again, people sign in again, the days of orphans begin anew.
+const PASSING: [&str; 6] =
+    ["jobs/marker.json", "jobs/runners/", "accounts/attempts/", "accounts/sessions/", "catalog/probes/", ORPHANS];
+
+/// Since when sweeps have seen orphans. What a backup brings back was none when it was made.
+const ORPHANS: &str = "catalog/orphans/";
 
 /// `clipset backup`.
 ///
@@ -77,18 +84,20 @@ pub async fn restore(args: &FolderArgs) -> Result<()> {
     let checked: BTreeMap<String, Checksum> = checks.buffer_unordered(PARALLEL).try_collect().await?;
     folder.require_nothing_else(bucket, &checked).await?;
 
+    bucket.remove_all(ORPHANS).await?;
+    let clips = folder.clips(&checked);
     let (media, documents): (Vec<_>, Vec<_>) = checked.iter().partition(|(key, _)| MediaKey::parse(key).is_some());
     let (jobs, documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(|(key, _)| key.starts_with("jobs/"));
     let (unfinished, documents): (Vec<_>, Vec<_>) =
         documents.into_iter().partition(|(key, _)| folder.is_unfinished_video(key));
     folder.give_documents(bucket, &documents).await?;
-    folder.give_media(bucket, &media).await?;
+    folder.give_media(bucket, &media, &clips).await?;
     folder.give_documents(bucket, &unfinished).await?;
     // What a sweep took before its document was there.
-    folder.give_media(bucket, &media).await?;
+    folder.give_media(bucket, &media, &clips).await?;
     folder.give_documents(bucket, &jobs).await?;
     service.jobs.announce().await?;
-    let videos = service.videos.all().await?;
+    let videos = service.videos.all().await?.videos;
     service.videos.reindex(&videos).await?;
     output::line(format!("{} objects are back, of {} clips", checked.len(), videos.len()));
     Ok(())
@@ -195,6 +204,14 @@ impl Folder {
             && state().is_some_and(|state| matches!(state.as_str(), "uploading" | "pending" | "processing"))
     }
 
+    /// Whose media the backup holds, as far as its records can be read.
+    fn clips(&self, backup: &BTreeMap<String, Checksum>) -> BTreeMap<EncodeId, ShortId> {
+        let records = backup.keys().filter(|key| key.starts_with(VIDEOS));
+        let videos =
+            records.filter_map(|key| serde_json::from_slice::<Video>(&fs::read(self.place(key).ok()?).ok()?).ok());
+        videos.flat_map(|video| video.ids().into_iter().map(move |id| (id, video.short_id.clone()))).collect()
+    }
+
     async fn give_documents(&self, bucket: &Bucket, documents: &[(&String, &Checksum)]) -> Result<()> {
         let writes = documents.iter().map(|(key, _)| async move {
             let body = fs::read(self.place(key)?)?;
@@ -203,12 +220,19 @@ impl Folder {
         stream::iter(writes).buffer_unordered(PARALLEL).try_collect().await
     }
 
-    async fn give_media(&self, bucket: &Bucket, media: &[(&String, &Checksum)]) -> Result<()> {
+    async fn give_media(
+        &self,
+        bucket: &Bucket,
+        media: &[(&String, &Checksum)],
+        clips: &BTreeMap<EncodeId, ShortId>,
+    ) -> Result<()> {
         let writes = media.iter().map(|(name, sum)| async move {
             let key = MediaKey::parse(name).context("no media key")?;
             if bucket.size(&key).await? == Some(sum.size) {
                 return Ok(());
             }
+            // As they said it before.
+            let bucket = &clips.get(&key.id()).map_or_else(|| bucket.clone(), |clip| bucket.for_clip(clip));
             bucket.put_file(&key, &self.place(name)?).await?;
             let stored = checksum::of_object(bucket, &key).await?;
             ensure!(stored.as_ref() == Some(*sum), "{name} changed on its way");
@@ -244,6 +268,7 @@ mod tests {
     #[test]
     fn what_is_of_the_moment_is_left_out() {
         assert!(is_document("settings.json") && is_document("jobs/queue/x") && is_document("accounts/users/ada.json"));
+        assert!(!is_document("catalog/orphans/0a.json"));
         assert!(!is_document("jobs/runners/one.json") && !is_document("accounts/sessions/x.json"));
     }
 }

@@ -84,15 +84,23 @@ enum Form {
 pub async fn export(args: &ExportArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
+    let mut failed = Vec::new();
     let mut videos = match &args.short_id {
         Some(id) => vec![service.videos.get(id).await?.with_context(|| format!("there is no clip {id}"))?.value],
-        None => service.videos.all().await?,
+        None => {
+            let found = service.videos.all().await?;
+            failed.extend(found.unreadable.iter().map(ToString::to_string));
+            found.videos
+        }
     };
     videos.retain(|video| !video.is_deleted());
     ensure!(args.all || !videos.is_empty(), "this clip was deleted");
     videos.sort_by_key(|video| video.created_at);
+    let all = videos.len() + failed.len();
     let folder = Folder::open(&args.folder)?;
-    let mut failed = Vec::new();
+    for id in &failed {
+        output::line(format!("failed {id}: its record cannot be read"));
+    }
     for video in &videos {
         match folder.export(&service.bucket, video).await {
             Ok(line) => output::line(line),
@@ -103,7 +111,7 @@ pub async fn export(args: &ExportArgs) -> Result<()> {
         }
     }
     if !failed.is_empty() {
-        bail!("{} of {} clips were not exported: {}", failed.len(), videos.len(), failed.join(", "));
+        bail!("{} of {} clips were not exported: {}", failed.len(), all, failed.join(", "));
     }
     Ok(())
 }

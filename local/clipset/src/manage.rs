@@ -57,9 +57,11 @@ pub fn secret(args: &SecretArgs) -> Result<()> {
 pub async fn reindex() -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
-    let videos = service.videos.all().await?;
-    let mended = service.videos.reindex(&videos).await?;
-    output::line(format!("{} videos: {} entries updated, {} removed", videos.len(), mended.updated, mended.removed));
+    let found = service.videos.all().await?;
+    let mended = service.videos.reindex(&found.videos).await?;
+    let (updated, removed) = (mended.updated, mended.removed);
+    output::line(format!("{} videos: {updated} entries updated, {removed} removed", found.videos.len()));
+    found.unreadable.iter().for_each(|id| output::line(format!("the record of {id} cannot be read")));
     Ok(())
 }
 
@@ -98,15 +100,16 @@ pub async fn sweep(args: &SweepArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
     if args.dry_run {
-        let (actions, _) = clipset_events::plan(&service, Timestamp::now()).await?;
-        let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
+        let plan = clipset_events::plan(&clipset_events::look(&service, Timestamp::now(), args.force).await?);
+        let actions: Vec<String> = plan.actions.iter().map(ToString::to_string).collect();
+        let held = plan.held.iter().map(|held| json!({"step": held.action.to_string(), "rule": held.rule.to_string()}));
         match args.json {
-            true => output::json(&json!({ "would": actions })),
-            false => actions.iter().for_each(output::line),
+            true => output::json(&json!({ "would": actions, "held": held.collect::<Vec<_>>() })),
+            false => actions.into_iter().chain(plan.held.iter().map(ToString::to_string)).for_each(output::line),
         }
         return Ok(());
     }
-    let swept = clipset_events::sweep(&service).await?;
+    let swept = clipset_events::sweep_at(&service, Timestamp::now(), args.force).await?;
     match args.json {
         true => output::json(&json!({
             "actions": swept.actions,

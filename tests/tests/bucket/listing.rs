@@ -104,12 +104,36 @@ async fn reindex_mends_what_a_kill_between_document_and_listing_left() {
     }
     store.bucket.remove(&DocumentKey::Video(ghost.short_id.clone())).await.unwrap();
     store.bucket.create(&DocumentKey::Video(unlisted.short_id.clone()), &unlisted).await.unwrap();
-    let mended = videos.reindex(&videos.all().await.unwrap()).await.unwrap();
+    let mended = videos.reindex(&videos.all().await.unwrap().videos).await.unwrap();
     assert_eq!((mended.videos, mended.updated, mended.removed), (2, 1, 1));
     assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 1"]);
 
     store.bucket.put(&DocumentKey::Shard(FIRST_SHARD.into()), &"damaged").await.unwrap();
     assert!(videos.page(&everything(), None, 10).await.is_err());
-    videos.reindex(&videos.all().await.unwrap()).await.unwrap();
+    videos.reindex(&videos.all().await.unwrap().videos).await.unwrap();
     assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_is_named_and_keeps_its_place_in_the_listing() {
+    let store = clipset_tests::stores::embedded().await;
+    let videos = Videos::new(store.bucket.clone());
+    let (whole, damaged, set_aside) = (video(1), video(2), video(3));
+    for video in [&whole, &damaged, &set_aside] {
+        videos.create(video).await.unwrap();
+    }
+    let key = |video: &Video| DocumentKey::Video(video.short_id.clone());
+    store.bucket.put(&key(&damaged), &"no video").await.unwrap();
+    store.bucket.remove(&key(&set_aside)).await.unwrap();
+    for number in ["", ".2"] {
+        let aside = format!("damaged/{}{number}", key(&set_aside));
+        store.bucket.write_raw(&aside, "{".into()).await.unwrap();
+    }
+    let found = videos.all().await.unwrap();
+    assert_eq!(found.videos, std::slice::from_ref(&whole));
+    let mut both = vec![damaged.short_id, set_aside.short_id.clone()];
+    both.sort();
+    assert_eq!((found.unreadable, found.set_aside), (both, vec![set_aside.short_id]));
+    videos.reindex(&found.videos).await.unwrap();
+    assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 2", "Clip 1"]);
 }

@@ -230,7 +230,7 @@ async fn two_hundred_clips_become_hls_through_five_kills_of_everything_and_play_
 
     let bucket = reached.lock().unwrap().clone();
     assert_eq!(bucket.keys("jobs/documents/").await.unwrap().len(), CLIPS, "one job for each clip");
-    for video in Videos::new(bucket.clone()).all().await.unwrap() {
+    for video in Videos::new(bucket.clone()).all().await.unwrap().videos {
         let published = video.publication.unwrap();
         assert_eq!(published.job, job(&video.short_id));
         assert!(published.hls.is_some() && published.progressive.is_some(), "HLS, with its MP4 as fall-back");

@@ -68,9 +68,10 @@ async fn begin_in_bucket(
     file_name: String,
 ) -> Result<(ShortId, String), Problem> {
     let key = MediaKey::Original(original);
-    let upload_id = service.bucket.begin_upload(&key).await?;
+    let short_id = ShortId::random();
+    let upload_id = service.bucket.for_clip(&short_id).begin_upload(&key).await?;
     let upload = Upload { original: Some(original), upload_id: upload_id.clone(), file_name };
-    let video = Video::begin(ShortId::random(), owner, title, upload, Timestamp::now());
+    let video = Video::begin(short_id, owner, title, upload, Timestamp::now());
     match create(service, video).await {
         Ok(short_id) => Ok((short_id, upload_id)),
         Err(error) => {

@@ -90,7 +90,7 @@ impl Import<'_> {
             None => begin(&self.service.bucket, &key, row).await?,
         };
         self.note_video(&id, row, owner, &found, record.ids).await?;
-        let objects = self.write_all(record.ids.objects(&found, shape)).await?;
+        let objects = self.write_all(&id, record.ids.objects(&found, shape)).await?;
         self.publish(&id, &found, shape, record.ids).await?;
         let finished = Finished { at: Timestamp::now(), objects };
         let ended = self.service.bucket.update(&key, |record: &mut Record| {
@@ -130,22 +130,22 @@ impl Import<'_> {
     }
 
     /// Writes what is not there yet, the last one (a playlist) when all others are; reads every object back.
-    async fn write_all(&self, mut objects: Vec<(MediaKey, Item)>) -> Result<Vec<Object>> {
+    async fn write_all(&self, id: &ShortId, mut objects: Vec<(MediaKey, Item)>) -> Result<Vec<Object>> {
         let last = objects.pop();
-        let writes = stream::iter(objects).map(|(key, item)| self.write(key, item));
+        let writes = stream::iter(objects).map(|(key, item)| self.write(id, key, item));
         let mut written: Vec<_> = writes.buffered(PARALLEL).try_collect().await?;
         if let Some((key, item)) = last {
-            written.push(self.write(key, item).await?);
+            written.push(self.write(id, key, item).await?);
         }
         Ok(written)
     }
 
-    async fn write(&self, key: MediaKey, item: Item) -> Result<Object> {
+    async fn write(&self, id: &ShortId, key: MediaKey, item: Item) -> Result<Object> {
         let bucket = &self.service.bucket;
         let is_there = bucket.size(&key).await? == Some(item.checksum.size)
             && checksum::of_object(bucket, &key).await?.as_ref() == Some(&item.checksum);
         if !is_there {
-            bucket.put_file(&key, &item.path).await?;
+            bucket.for_clip(id).put_file(&key, &item.path).await?;
             let stored = checksum::of_object(bucket, &key).await?;
             ensure!(stored.as_ref() == Some(&item.checksum), "{} changed on its way, or while it was read", item.name);
         }

@@ -1,0 +1,125 @@
+//! What a sweep sees of the bucket. A document that cannot be read is named, and ends nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clipset_bucket::BucketError;
+use clipset_core::{
+    Timestamp,
+    id::{EncodeId, ShortId},
+    key::DocumentKey,
+    video::{Phase, Video},
+};
+use clipset_service::Service;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    ended,
+    note::Note,
+    plan::{ABANDONED_AFTER, Snapshot},
+};
+
+/// Documents read at once.
+pub(crate) const PARALLEL_READS: usize = 16;
+
+/// Where documents stand that may name media and were set aside; the id of their clip begins their name.
+const SET_ASIDE: [&str; 3] = ["damaged/jobs/documents/", "damaged/jobs/dispatches/", "damaged/catalog/imports/"];
+
+/// Documents that were met and cannot be read.
+pub(crate) type Unreadable = Vec<DocumentKey>;
+
+/// Looks at the bucket as it is at `now`.
+///
+/// # Errors
+/// [`BucketError`].
+pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snapshot, BucketError> {
+    let mut unreadable = Unreadable::new();
+    // In this order: see `Snapshot::orphans`.
+    let stored = stored_ids(service).await?;
+    let reservations = ended::reservations(service, now, &mut unreadable).await?;
+    let settings = service.settings.current().await?;
+    let settings_certain = true;
+    let queue: BTreeSet<_> = service.jobs.queue().await?.into_iter().collect();
+    let (mut jobs, lost) = service.jobs.unswept().await?;
+    unreadable.extend(lost.into_iter().map(DocumentKey::Job));
+    let found = service.videos.all().await?;
+    let mut set_aside: BTreeSet<_> = found.set_aside.into_iter().collect();
+    unreadable.extend(found.unreadable.into_iter().filter(|id| !set_aside.contains(id)).map(DocumentKey::Video));
+    for prefix in SET_ASIDE {
+        let names = service.bucket.children(prefix).await?;
+        set_aside.extend(names.iter().filter_map(|name| name.get(..10)?.parse::<ShortId>().ok()));
+    }
+    let waiting = found.videos.iter().filter(|video| matches!(video.phase, Phase::Pending | Phase::Processing));
+    for id in waiting.filter_map(|video: &Video| video.job.as_ref()).filter(|id| !queue.contains(*id)) {
+        let key = DocumentKey::Job(id.clone());
+        if jobs.iter().all(|job| job.id != *id) && !unreadable.contains(&key) {
+            jobs.extend(readable(key, service.jobs.get(id).await, &mut unreadable)?.flatten());
+        }
+    }
+    let stray_plans = service.migrations.stray_plans().await;
+    let mut seen = Snapshot {
+        now,
+        stored,
+        videos: found.videos,
+        jobs,
+        queue,
+        set_aside,
+        note: note(service, &mut unreadable).await?,
+        clips: BTreeMap::new(),
+        settings,
+        settings_certain,
+        uploads: service.bucket.uploads_before("", now - ABANDONED_AFTER).await?,
+        reservations,
+        ended: ended::documents(service, now, &mut unreadable).await?,
+        stray_plans: readable(DocumentKey::Migration, stray_plans, &mut unreadable)?.unwrap_or_default(),
+        unreadable,
+        force,
+    };
+    if !seen.set_aside.is_empty() {
+        // Only where the answer matters: each is a handful of requests.
+        let asked =
+            stream::iter(seen.due()).map(async |id| Ok::<_, BucketError>((id, service.bucket.clip_of(id).await?)));
+        let said: Vec<_> = asked.buffer_unordered(PARALLEL_READS).try_collect().await?;
+        seen.clips = said.into_iter().filter_map(|(id, clip)| Some((id, clip?))).collect();
+    }
+    Ok(seen)
+}
+
+/// What was read; `None`, and its key noted, if it cannot be.
+pub(crate) fn readable<T>(
+    key: DocumentKey,
+    read: Result<T, BucketError>,
+    unreadable: &mut Unreadable,
+) -> Result<Option<T>, BucketError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_unreadable() => {
+            tracing::error!(%error, "passed over by the sweep, which removes no orphan while it is so");
+            unreadable.push(key);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The note of the sweeps before. A part that cannot be read begins anew, after a run that trusts nothing.
+async fn note(service: &Service, unreadable: &mut Unreadable) -> Result<Note, BucketError> {
+    let mut note = Note::new();
+    for name in service.bucket.children("catalog/orphans/").await? {
+        let Some(byte) = name.strip_suffix(".json").and_then(|hex| u8::from_str_radix(hex, 16).ok()) else { continue };
+        let key = DocumentKey::Orphans(byte);
+        let read = service.bucket.read::<Note>(&key).await;
+        note.extend(readable(key, read, unreadable)?.flatten().into_iter().flat_map(|part| part.value));
+    }
+    Ok(note)
+}
+
+/// Every uuid below which something stands.
+async fn stored_ids(service: &Service) -> Result<BTreeSet<EncodeId>, BucketError> {
+    let mut stored = BTreeSet::new();
+    for prefix in ["hls/", "progressive/", "images/", "originals/"] {
+        let children = service.bucket.children(prefix).await?;
+        let names = children.iter().map(|child| child.split(['/', '.']).next().unwrap_or_default());
+        stored.extend(names.filter_map(|name| name.parse::<EncodeId>().ok()));
+    }
+    Ok(stored)
+}

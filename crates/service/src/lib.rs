@@ -14,14 +14,16 @@ mod secrets;
 mod service;
 mod tokens;
 pub mod tombstones;
+mod watcher;
 
 pub use cache::TtlCache;
 pub use config::{Config, ConfigError, JobBackend};
 pub use extract::{Json, PathId, PathName};
-pub use gate::{Gate, TokenQuery, Watcher};
+pub use gate::{Gate, TokenQuery};
 pub use lambda::{on_lambda, run_on_lambda};
 pub use metrics::{Metrics, Work};
 pub use problem::Problem;
 pub use secrets::{ParameterError, ParameterStore, Secrets};
 pub use service::Service;
-pub use tokens::{ACCESS_LIFE_SECONDS, Claims, TokenError, Tokens};
+pub use tokens::{ACCESS_LIFE_SECONDS, Claims, Holder, Pass, TokenError, Tokens};
+pub use watcher::Watcher;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use clipset_core::{
-    id::{EncodeId, RenditionName, ShareId, ShortId},
+    id::{EncodeId, RenditionName, ShortId},
     key::MediaKey,
     playlist::{self, PlaylistError},
 };
-use clipset_service::{Problem, Service, Work};
+use clipset_service::{Pass, Problem, Service, Work};
 use http::StatusCode;
 use quick_cache::{Weighter, sync::Cache};
 
@@ -18,13 +18,14 @@ const CACHE_BYTES: u64 = 16 << 20;
 /// And stored ones up to this many.
 const STORED_BYTES: u64 = 4 << 20;
 
-/// One playlist for one kind of watcher until one end.
+/// One playlist until one end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted {
     pub(crate) short_id: ShortId,
     pub(crate) encode: EncodeId,
     pub(crate) rendition: Option<RenditionName>,
-    pub(crate) share: Option<ShareId>,
+    /// What the token in its lines says, where it leads to renditions.
+    pub(crate) pass: Option<Pass>,
     pub(crate) expires: u64,
 }
 
@@ -100,19 +101,19 @@ impl Manifests {
     fn sign(&self, stored: &str, wanted: &Wanted, segments: &mut u32) -> Result<String, PlaylistError> {
         let secrets = self.service.secrets();
         let secret = &secrets.signing_secret;
-        let Wanted { short_id, encode, rendition, share, expires } = wanted;
+        let Wanted { short_id, encode, rendition, pass, expires } = wanted;
         let folder = match rendition {
             None => format!("/hls/{encode}/"),
             Some(name) => format!("/hls/{encode}/{name}/"),
         };
-        let token = std::cell::OnceCell::new();
+        let token = pass.as_ref().map(|pass| self.service.tokens.playback(short_id, pass));
         playlist::map_uris(stored, |uri| {
             let path = playlist::resolve(&folder, uri)?;
             if !uri.ends_with(".m3u8") {
                 *segments += 1;
                 return Ok(secret.signed_url(&path, *expires));
             }
-            let token = token.get_or_init(|| self.service.tokens.playback(short_id, share.as_ref(), *expires));
+            let token = token.as_ref().ok_or_else(|| PlaylistError::ForeignUri(uri.to_owned()))?;
             Ok(format!("/api/videos/{short_id}/hls/{uri}?token={token}"))
         })
     }

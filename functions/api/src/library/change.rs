@@ -18,7 +18,10 @@ use serde::{Deserialize, Deserializer};
 use crate::uploads::release;
 
 use super::{first_job, require_manager, view::VideoView};
-use crate::{App, extract::Member};
+use crate::{
+    App,
+    extract::{Member, MemberWithPass},
+};
 
 const LONGEST_TITLE: usize = 200;
 const LONGEST_DESCRIPTION: usize = 2000;
@@ -45,7 +48,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32
 /// `PATCH /api/videos/{short_id}`.
 pub(crate) async fn change(
     State(service): App,
-    Member(viewer): Member,
+    MemberWithPass(viewer, pass): MemberWithPass,
     PathId(short_id): PathId<ShortId>,
     Json(given): Json<Change>,
 ) -> Result<Json<VideoView>, Problem> {
@@ -71,7 +74,7 @@ pub(crate) async fn change(
     });
     let video = video.await?;
     let progress = super::progress(&service, &video.phase, video.job.as_ref()).await?;
-    Ok(Json(VideoView::new(&service, Entry::from(&video), &viewer, progress)))
+    Ok(Json(VideoView::new(&service, Entry::from(&video), (&viewer, &pass), progress)))
 }
 
 /// `DELETE /api/videos/{short_id}`: at once for everybody; a sweep removes the objects.
@@ -107,7 +110,7 @@ pub(crate) async fn delete(
 /// `POST /api/videos/{short_id}/retry`.
 pub(crate) async fn retry(
     State(service): App,
-    Member(viewer): Member,
+    MemberWithPass(viewer, pass): MemberWithPass,
     PathId(short_id): PathId<ShortId>,
 ) -> Result<(StatusCode, Json<VideoView>), Problem> {
     let before = service.video(&short_id).await?;
@@ -126,7 +129,7 @@ pub(crate) async fn retry(
     let video = video.await?;
     // Killed before this, the sweep enqueues it.
     service.jobs.enqueue(&job).await?;
-    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), &viewer, 0.0))))
+    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), (&viewer, &pass), 0.0))))
 }
 
 /// The number in a job's id.

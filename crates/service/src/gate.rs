@@ -41,7 +41,7 @@ pub struct TokenQuery {
 /// Checks tokens against the accounts and shares as they are now.
 #[derive(Clone)]
 pub struct Gate {
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
     bucket: Bucket,
     life: SignatureLife,
     verified: Arc<TtlCache<String, Claims>>,
@@ -86,17 +86,18 @@ impl Gate {
             Some(token) => token,
             None => query.token.as_deref().ok_or_else(sign_in)?,
         };
-        let (who, pass) = match self.verify(token)? {
+        let pass = match self.verify(token)? {
             Claims::Access { username, role, issued } => {
                 let (viewer, pass) = self.member_of(username, role, issued).await?;
-                (Who::Member(viewer), pass)
+                return Ok(Watcher { who: Who::Member(viewer), pass, presented: None });
             }
             Claims::Playback { video: opened, .. } if opened != *video => return Err(Problem::no_such_video()),
             // Without leeway: what it opens has ended with it.
             Claims::Playback { pass, .. } if pass.expires <= unix_now() => return Err(bad_token()),
-            Claims::Playback { pass, .. } => self.holder_of(pass, video).await?,
+            Claims::Playback { pass, .. } => pass,
         };
-        Ok(Watcher { who, pass })
+        let (who, pass) = self.holder_of(pass, video).await?;
+        Ok(Watcher { who, pass, presented: Some(token.to_owned()) })
     }
 
     /// What playback tokens say that are made now for whoever opened `share`.

@@ -37,7 +37,7 @@ pub enum Claims {
 }
 
 /// What a playback token says beside its video.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pass {
     /// Who may watch with it.
     pub holder: Holder,
@@ -48,7 +48,7 @@ pub struct Pass {
 }
 
 /// Who may watch with a playback token.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
     /// A member.
     Member {

@@ -1,6 +1,11 @@
 //! Whoever wants to watch one video, and whether they may.
 
-use clipset_core::{account::Viewer, id::Username, listing::may_know, video::Video};
+use clipset_core::{
+    account::Viewer,
+    id::{ShortId, Username},
+    listing::may_know,
+    video::Video,
+};
 
 use crate::{Gate, Pass, Problem};
 
@@ -10,6 +15,8 @@ use crate::{Gate, Pass, Problem};
 pub struct Watcher {
     pub(crate) who: Who,
     pub(crate) pass: Pass,
+    /// The playback token that they came by.
+    pub(crate) presented: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +40,6 @@ impl Watcher {
         }
     }
 
-    /// What playback tokens for this watcher say: of one who came by such a token, what that says,
-    /// so that it is never exchanged for one that ends later.
-    pub fn pass(&self) -> &Pass {
-        &self.pass
-    }
-
     /// The end of signatures for this watcher, unix seconds. None outlives the playback token or the
     /// share that it was asked for with.
     pub fn expires(&self) -> u64 {
@@ -47,6 +48,12 @@ impl Watcher {
 }
 
 impl Gate {
+    /// The playback token of this watcher: the one that they came by, as it is, so that none is ever exchanged for
+    /// one that ends later or is signed with a newer key.
+    pub fn playback_token(&self, watcher: &Watcher, video: &ShortId) -> String {
+        watcher.presented.clone().unwrap_or_else(|| self.tokens.playback(video, &watcher.pass))
+    }
+
     /// Refuses a watcher who may not know of the video, or whose share has stopped.
     ///
     /// # Errors

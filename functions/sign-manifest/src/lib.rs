@@ -105,7 +105,7 @@ async fn signed(
         short_id: video.short_id.clone(),
         encode: stream.encode,
         rendition,
-        pass: leads.then(|| watcher.pass().clone()),
+        token: leads.then(|| manifests.service().gate.playback_token(watcher, &video.short_id)),
         expires: watcher.expires(),
     };
     manifests.signed(wanted).await

@@ -7,7 +7,7 @@ use clipset_core::{
     key::MediaKey,
     playlist::{self, PlaylistError},
 };
-use clipset_service::{Pass, Problem, Service, Work};
+use clipset_service::{Problem, Service, Work};
 use http::StatusCode;
 use quick_cache::{Weighter, sync::Cache};
 
@@ -24,8 +24,8 @@ pub(crate) struct Wanted {
     pub(crate) short_id: ShortId,
     pub(crate) encode: EncodeId,
     pub(crate) rendition: Option<RenditionName>,
-    /// What the token in its lines says, where it leads to renditions.
-    pub(crate) pass: Option<Pass>,
+    /// In its lines, where it leads to renditions.
+    pub(crate) token: Option<String>,
     pub(crate) expires: u64,
 }
 
@@ -101,12 +101,11 @@ impl Manifests {
     fn sign(&self, stored: &str, wanted: &Wanted, segments: &mut u32) -> Result<String, PlaylistError> {
         let secrets = self.service.secrets();
         let secret = &secrets.signing_secret;
-        let Wanted { short_id, encode, rendition, pass, expires } = wanted;
+        let Wanted { short_id, encode, rendition, token, expires } = wanted;
         let folder = match rendition {
             None => format!("/hls/{encode}/"),
             Some(name) => format!("/hls/{encode}/{name}/"),
         };
-        let token = pass.as_ref().map(|pass| self.service.tokens.playback(short_id, pass));
         playlist::map_uris(stored, |uri| {
             let path = playlist::resolve(&folder, uri)?;
             if !uri.ends_with(".m3u8") {

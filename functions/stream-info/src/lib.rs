@@ -59,7 +59,7 @@ pub struct Playable {
     /// Always true.
     pub ready: bool,
     /// Opens this video's media and nothing else, as long as signatures live. Whoever asked with such a token is given
-    /// no other.
+    /// that one back.
     pub playback_token: String,
     /// Seconds.
     pub duration_seconds: f64,
@@ -102,7 +102,7 @@ fn playable(service: &Service, video: &Video, publication: &Publication, watcher
     let stream_url = format!("/api/videos/{id}/stream");
     let playable = Playable {
         ready: true,
-        playback_token: service.tokens.playback(id, watcher.pass()),
+        playback_token: service.gate.playback_token(watcher, id),
         duration_seconds: publication.duration_seconds,
         width: publication.width,
         height: publication.height,

@@ -11,7 +11,7 @@ use clipset_core::{
     key::DocumentKey,
     video::{Video, Visibility},
 };
-use clipset_service::{Holder, Pass, Service};
+use clipset_service::{Holder, Pass, Secrets, Service};
 use clipset_tests::{
     client::uris,
     wait::until,
@@ -297,4 +297,18 @@ async fn tokens_of_the_version_before_play_to_their_end_and_are_given_back_as_th
         let ended = world.service.tokens.playback(&video.short_id, &Pass { holder, issued: None, expires: now });
         assert_eq!(statuses(&world, &video, &ended).await, [401; 3]);
     }
+}
+
+#[tokio::test]
+async fn a_token_under_the_previous_key_is_not_exchanged_for_one_under_the_new_key() {
+    let world = World::new(43_200).await;
+    let video = world.published("Clip", &["720p"], 2).await;
+    let token = token_for(&world, &video, "bob", Role::User).await;
+    let before = secrets().secret_key;
+    let secret_key = b"the new secret key of at least 32 bytes".to_vec();
+    world.service.change_secrets(Secrets { secret_key, secret_key_previous: Some(before), ..secrets() });
+    let info = get(&world, &with(&info_path(&video), &token), &[]).await.json();
+    assert_eq!(info["playback_token"], token);
+    let master = get(&world, &with(&master_path(&video), &token), &[]).await.text();
+    assert_eq!(token_of(&uris(&master)[0]), token);
 }

@@ -227,6 +227,7 @@ async fn shares_of_a_disabled_owner_stop_and_go_on_when_the_owner_does() {
     let app = TestApp::start().await;
     app.add_user("ada", Role::User).await;
     app.add_user("eve", Role::Admin).await;
+    app.add_user("root", Role::Admin).await;
     let video = private(&app, "The lake").await;
     let ada = app.log_in("ada").await.access_token();
     let eve = app.log_in("eve").await.access_token();

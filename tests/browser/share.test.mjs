@@ -55,6 +55,43 @@ test('a share asks its password, plays, and ends when it is revoked', async () =
   await browser.close()
 })
 
+test('a share with a password plays on for many lives of its token, and asks for it once', async () => {
+  const { url, share_id } = await share({ password: 'open sesame' })
+  const browser = await openBrowser()
+  const { page } = browser
+  const [sent, tokens] = [[], new Set()]
+  page.on('request', (request) => {
+    const { pathname, searchParams } = new URL(request.url())
+    if (pathname === `/api/shares/${share_id}/open`) sent.push(request.postData())
+    if (pathname.endsWith('/stream-info')) tokens.add(searchParams.get('token'))
+  })
+  await page.goto(url)
+  await page.getByLabel('Password').fill('open sesame')
+  await page.getByRole('button', { name: 'Watch' }).click()
+  await page.locator('video').waitFor()
+  await playing(page)
+  await until('five lives', async () => (await currentTime(page)) > 5 * LIFE, { seconds: 8 * LIFE })
+  assert.ok(tokens.size >= 4, `${tokens.size} tokens`)
+  assert.equal(sent.filter((body) => body.includes('open sesame')).length, 1, 'it was sent once')
+  // The session is the browser's, and no script sees it.
+  assert.equal(await page.evaluate(() => document.cookie), '')
+  const kept = (await browser.context.cookies(`${stack.url}/api/shares/${share_id}/open`)).find(({ name }) => name.startsWith('clipset_share_'))
+  assert.deepEqual([kept.httpOnly, kept.path], [true, `/api/shares/${share_id}`])
+  await page.reload()
+  await page.locator('video').waitFor()
+  await playing(page)
+  // Another browser is asked.
+  const other = await openBrowser()
+  await other.page.goto(url)
+  await other.page.getByLabel('Password').waitFor()
+  await other.close()
+  // With the share the session ends.
+  await stack.api(`/api/videos/${shortId}/shares/${share_id}`, { method: 'DELETE' })
+  await page.reload()
+  await page.getByRole('heading', { name: 'This link has ended' }).waitFor()
+  await browser.close()
+})
+
 test('a share stops by itself at its end, also where it is being watched', async () => {
   const { url, expires_at } = await share({ expires_in: SHORTEST })
   const browser = await openBrowser()
@@ -116,8 +153,8 @@ test('a link in a chat shows title and poster, for longer than a signature lives
   }
 })
 
-test('another site embeds a share, and it plays there', async () => {
-  const { url } = await share()
+test('another site embeds a share with a password, and it plays on there without a cookie', async () => {
+  const { url } = await share({ password: 'open sesame' })
   const { html } = await (await fetch(`${stack.url}/api/oembed?url=${encodeURIComponent(url)}`)).json()
   const site = createServer((_request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end(`<!doctype html><title>Elsewhere</title>${html}`))
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
@@ -126,8 +163,13 @@ test('another site embeds a share, and it plays there', async () => {
   // Another name of this machine: for the browser, another site.
   await page.goto(`http://localhost:${site.address().port}/`)
   const frame = page.frameLocator('iframe')
+  await frame.getByLabel('Password').fill('open sesame')
+  await frame.getByRole('button', { name: 'Watch' }).click()
   await frame.locator('video').waitFor()
   await playing(page.frames()[1])
+  // Without TLS a browser keeps none for the frame: the page knows the password for as long as it stands there.
+  assert.deepEqual((await browser.context.cookies()).map(({ name }) => name), [])
+  await until('three lives', async () => (await currentTime(page.frames()[1])) > 3 * LIFE, { seconds: 6 * LIFE })
   // The page with the frame around it is not for frames.
   await page.evaluate((address) => (document.querySelector('iframe').src = address), url)
   await until('the refusal', () => page.frames()[1]?.url().startsWith('chrome-error:'))

@@ -97,6 +97,11 @@ impl SignatureLife {
         (now + self.ttl).next_multiple_of(self.step())
     }
 
+    /// The first second whose signatures end at `expires`: where its step begins.
+    pub fn begins(&self, expires: u64) -> u64 {
+        (expires + 1).saturating_sub(self.ttl + self.step())
+    }
+
     /// The latest end that a signature made at `now` or before can have.
     pub fn latest_end(&self, now: u64) -> u64 {
         now + self.ttl + self.step()
@@ -178,6 +183,8 @@ mod tests {
             let end = life.expires(now);
             assert!(end >= now + 43_200 && end < now + 43_200 + 900);
             assert!(end <= life.latest_end(now));
+            let begins = life.begins(end);
+            assert!(begins <= now && (begins == 0 || life.expires(begins) == end && life.expires(begins - 1) < end));
         }
         assert_eq!(life.expires(1), life.expires(2));
         assert_eq!(SignatureLife::new(8).expires(100), 108);

@@ -76,7 +76,7 @@ impl Service {
     fn over(bucket: Bucket, config: Config, secrets: Secrets, keeper: Option<Keeper>) -> Arc<Self> {
         let tokens = Tokens::new(&secrets.secret_key, secrets.secret_key_previous.as_deref());
         Arc::new(Self {
-            gate: Gate::new(tokens.clone(), bucket.clone()),
+            gate: Gate::new(tokens.clone(), bucket.clone(), config.signature_life),
             videos: Videos::new(bucket.clone()),
             jobs: Jobs::new(bucket.clone()),
             settings: SettingsStore::new(bucket.clone()),
@@ -154,12 +154,5 @@ impl Service {
     /// Makes a change of a video count at once in this process.
     pub fn video_changed(&self, id: &ShortId) {
         self.recent.forget(id);
-    }
-
-    /// The end of signatures made now, unix seconds: rounded up to a step, or the exact end of the
-    /// share that asks.
-    pub fn signature_end(&self, ends: Option<u64>) -> u64 {
-        let expires = self.config.signature_life.expires(Timestamp::now().as_second().max(0) as u64);
-        ends.map_or(expires, |end| expires.min(end))
     }
 }

@@ -31,9 +31,36 @@ pub enum Claims {
     Playback {
         /// Which.
         video: ShortId,
-        /// The share that opened it.
-        share: Option<ShareId>,
+        /// By whom, and how long.
+        pass: Pass,
     },
+}
+
+/// What a playback token says beside its video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// Who may watch with it.
+    pub holder: Holder,
+    /// Unix seconds; `None` in tokens of the version before, which end within one life.
+    pub issued: Option<i64>,
+    /// Unix seconds.
+    pub expires: u64,
+}
+
+/// Who may watch with a playback token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// A member.
+    Member {
+        /// Who.
+        username: Username,
+        /// What they may do; only where there is no account to say it.
+        role: Option<Role>,
+    },
+    /// Whoever opened this share.
+    Share(ShareId),
+    /// A member, whose name tokens of the version before do not say.
+    Unnamed,
 }
 
 /// A token that is malformed, forged, run out, or of another kind.
@@ -62,7 +89,7 @@ impl Keys {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<String>,
@@ -109,16 +136,21 @@ impl Tokens {
         })
     }
 
-    /// A token for one video until `expires` (unix seconds). Equal arguments give equal tokens.
-    pub fn playback(&self, video: &ShortId, share: Option<&ShareId>, expires: u64) -> String {
+    /// A token for one video. Equal arguments give equal tokens.
+    pub fn playback(&self, video: &ShortId, pass: &Pass) -> String {
+        let (sub, role, share) = match &pass.holder {
+            Holder::Member { username, role } => (Some(username.to_string()), *role, None),
+            Holder::Share(share) => (None, None, Some(share.clone())),
+            Holder::Unnamed => (None, None, None),
+        };
         self.sign(&Payload {
-            sub: None,
-            role: None,
+            sub,
+            role,
             aud: Some(PLAYBACK.to_owned()),
             video: Some(video.clone()),
-            share: share.cloned(),
-            iat: None,
-            exp: expires,
+            share,
+            iat: pass.issued,
+            exp: pass.expires,
         })
     }
 
@@ -130,13 +162,19 @@ impl Tokens {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let verified = keys.verifiers.iter().find_map(|key| decode::<Payload>(token, key, &self.validation).ok());
         let payload = verified.ok_or(TokenError)?.claims;
-        match (payload.aud.as_deref(), payload.sub, payload.role, payload.iat, payload.video) {
-            (None, Some(sub), Some(role), Some(issued), None) => {
-                Ok(Claims::Access { username: sub.parse().map_err(|_| TokenError)?, role, issued })
+        let Payload { sub, role, aud, video, share, iat, exp } = payload;
+        let sub = sub.map(|sub| sub.parse::<Username>()).transpose().map_err(|_| TokenError)?;
+        let holder = match (aud.as_deref(), sub, role, &video, share, iat) {
+            (None, Some(username), Some(role), None, None, Some(issued)) => {
+                return Ok(Claims::Access { username, role, issued });
             }
-            (Some(PLAYBACK), None, None, _, Some(video)) => Ok(Claims::Playback { video, share: payload.share }),
-            _ => Err(TokenError),
-        }
+            (Some(PLAYBACK), Some(username), role, _, None, Some(_)) => Holder::Member { username, role },
+            (Some(PLAYBACK), None, None, _, Some(share), _) => Holder::Share(share),
+            (Some(PLAYBACK), None, None, _, None, None) => Holder::Unnamed,
+            _ => return Err(TokenError),
+        };
+        let pass = Pass { holder, issued: iat, expires: exp };
+        Ok(Claims::Playback { video: video.ok_or(TokenError)?, pass })
     }
 
     fn sign(&self, payload: &Payload) -> String {
@@ -203,13 +241,51 @@ mod tests {
     }
 
     #[test]
-    fn a_playback_token_is_no_access_token() {
+    fn a_playback_token_says_who_holds_it_and_is_no_access_token() {
         let tokens = Tokens::new(KEY, None);
         let video = ShortId::random();
-        let share = ShareId::random(&video);
-        let expires = now() as u64 + 60;
-        let token = tokens.playback(&video, Some(&share), expires);
-        assert_eq!(token, tokens.playback(&video, Some(&share), expires));
-        assert_eq!(tokens.verify(&token), Ok(Claims::Playback { video, share: Some(share) }));
+        let member = |role| Holder::Member { username: ada(), role };
+        let issued = Some(now());
+        for (holder, issued) in [
+            (member(None), issued),
+            (member(Some(Role::Admin)), issued),
+            (Holder::Share(ShareId::random(&video)), issued),
+            // As the version before made them.
+            (Holder::Share(ShareId::random(&video)), None),
+            (Holder::Unnamed, None),
+        ] {
+            let pass = Pass { holder, issued, expires: now() as u64 + 60 };
+            let token = tokens.playback(&video, &pass);
+            assert_eq!(token, tokens.playback(&video, &pass));
+            assert_eq!(tokens.verify(&token), Ok(Claims::Playback { video: video.clone(), pass }));
+        }
+    }
+
+    #[test]
+    fn a_playback_token_that_names_nobody_or_two_is_refused() {
+        let tokens = Tokens::new(KEY, None);
+        let video = ShortId::random();
+        let good = Payload {
+            sub: Some("ada".into()),
+            role: None,
+            aud: Some(PLAYBACK.into()),
+            video: Some(video.clone()),
+            share: None,
+            iat: Some(now()),
+            exp: now() as u64 + 60,
+        };
+        assert!(tokens.verify(&tokens.sign(&good)).is_ok());
+        for bad in [
+            Payload { iat: None, ..good.clone() },
+            Payload { share: Some(ShareId::random(&video)), ..good.clone() },
+            Payload { sub: None, ..good.clone() },
+            Payload { sub: None, role: Some(Role::Admin), iat: None, ..good.clone() },
+            Payload { video: None, ..good.clone() },
+            Payload { aud: None, role: Some(Role::Admin), ..good.clone() },
+            Payload { aud: Some("other".into()), ..good.clone() },
+            Payload { sub: Some("../ada".into()), ..good },
+        ] {
+            assert!(tokens.verify(&tokens.sign(&bad)).is_err());
+        }
     }
 }

@@ -11,7 +11,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
 };
 use clipset_core::account::{Role, Viewer};
-use clipset_service::{Json, Problem, Service};
+use clipset_service::{Json, Pass, Problem, Service};
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 
@@ -23,6 +23,18 @@ impl FromRequestParts<Arc<Service>> for Member {
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
         service.gate.viewer(&parts.headers).await.map(Self)
+    }
+}
+
+/// A member, and what playback tokens for them say.
+pub(crate) struct MemberWithPass(pub(crate) Viewer, pub(crate) Pass);
+
+impl FromRequestParts<Arc<Service>> for MemberWithPass {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let (viewer, pass) = service.gate.member(&parts.headers).await?;
+        Ok(Self(viewer, pass))
     }
 }
 

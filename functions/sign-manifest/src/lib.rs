@@ -18,11 +18,15 @@ use clipset_core::{
     Timestamp,
     id::{RenditionName, ShortId},
     playlist::CONTENT_TYPE,
+    video::Video,
 };
-use clipset_service::{Problem, Service, TokenQuery};
+use clipset_service::{Problem, Service, TokenQuery, Watcher, Work};
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::manifests::{Manifests, Wanted};
+use crate::{
+    manifests::{Manifests, Wanted},
+    signed::Signed,
+};
 
 /// The function's two routes.
 pub fn router(service: Arc<Service>) -> Router {
@@ -64,20 +68,11 @@ async fn answer(
     let watcher = service.gate.watcher(headers, token, &short_id);
     let (watcher, video) = tokio::try_join!(biased; watcher, async { Ok(service.recent_video(&short_id).await) })?;
     let video = video?;
-    watcher.require_may_watch(&video)?;
-    let published = video.publication.as_ref().and_then(|publication| publication.hls.as_ref());
-    let stream = published
-        .ok_or_else(|| Problem::not_found("This video has no HLS stream; ask stream-info how it is played."))?;
-    if rendition.as_ref().is_some_and(|name| !stream.renditions.contains(name)) {
-        return Err(Problem::not_found("This video has no such rendition; load master.m3u8 again."));
-    }
-    let expires = service.signature_end(watcher.ends());
-    let share = watcher.share().cloned();
-    let wanted = Wanted { short_id, encode: stream.encode, rendition, share, expires };
-    let (signed, work) = manifests.signed(wanted).await?;
+    let signed = signed(manifests, &watcher, &video, rendition);
+    let ((), (signed, work)) = tokio::try_join!(biased; service.gate.require_may_watch(&watcher, &video), signed)?;
 
     let (body, encoding) = signed.body(accepts_gzip(headers));
-    let left = expires.saturating_sub(Timestamp::now().as_second().max(0) as u64);
+    let left = watcher.expires().saturating_sub(Timestamp::now().as_second().max(0) as u64);
     let max_age = service.config.signature_life.max_age().min(left / 4);
     let mut response = (Extension(work), body).into_response();
     let answer = response.headers_mut();
@@ -89,6 +84,31 @@ async fn answer(
         answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     Ok(response)
+}
+
+/// The playlist as this watcher gets it, and what that took.
+async fn signed(
+    manifests: &Manifests,
+    watcher: &Watcher,
+    video: &Video,
+    rendition: Option<RenditionName>,
+) -> Result<(Arc<Signed>, Work), Problem> {
+    let published = video.publication.as_ref().and_then(|publication| publication.hls.as_ref());
+    let stream = published
+        .ok_or_else(|| Problem::not_found("This video has no HLS stream; ask stream-info how it is played."))?;
+    if rendition.as_ref().is_some_and(|name| !stream.renditions.contains(name)) {
+        return Err(Problem::not_found("This video has no such rendition; load master.m3u8 again."));
+    }
+    // Only the lines that lead to renditions hold a token: all else is the same for everybody.
+    let leads = rendition.is_none() && !stream.renditions.is_empty();
+    let wanted = Wanted {
+        short_id: video.short_id.clone(),
+        encode: stream.encode,
+        rendition,
+        token: leads.then(|| manifests.service().gate.playback_token(watcher, &video.short_id)),
+        expires: watcher.expires(),
+    };
+    manifests.signed(wanted).await
 }
 
 /// Whether `Accept-Encoding` names gzip, and not with `q=0` (RFC 9110 §12.5.3).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clipset_core::{
-    id::{EncodeId, RenditionName, ShareId, ShortId},
+    id::{EncodeId, RenditionName, ShortId},
     key::MediaKey,
     playlist::{self, PlaylistError},
 };
@@ -18,13 +18,14 @@ const CACHE_BYTES: u64 = 16 << 20;
 /// And stored ones up to this many.
 const STORED_BYTES: u64 = 4 << 20;
 
-/// One playlist for one kind of watcher until one end.
+/// One playlist until one end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted {
     pub(crate) short_id: ShortId,
     pub(crate) encode: EncodeId,
     pub(crate) rendition: Option<RenditionName>,
-    pub(crate) share: Option<ShareId>,
+    /// In its lines, where it leads to renditions.
+    pub(crate) token: Option<String>,
     pub(crate) expires: u64,
 }
 
@@ -100,19 +101,18 @@ impl Manifests {
     fn sign(&self, stored: &str, wanted: &Wanted, segments: &mut u32) -> Result<String, PlaylistError> {
         let secrets = self.service.secrets();
         let secret = &secrets.signing_secret;
-        let Wanted { short_id, encode, rendition, share, expires } = wanted;
+        let Wanted { short_id, encode, rendition, token, expires } = wanted;
         let folder = match rendition {
             None => format!("/hls/{encode}/"),
             Some(name) => format!("/hls/{encode}/{name}/"),
         };
-        let token = std::cell::OnceCell::new();
         playlist::map_uris(stored, |uri| {
             let path = playlist::resolve(&folder, uri)?;
             if !uri.ends_with(".m3u8") {
                 *segments += 1;
                 return Ok(secret.signed_url(&path, *expires));
             }
-            let token = token.get_or_init(|| self.service.tokens.playback(short_id, share.as_ref(), *expires));
+            let token = token.as_ref().ok_or_else(|| PlaylistError::ForeignUri(uri.to_owned()))?;
             Ok(format!("/api/videos/{short_id}/hls/{uri}?token={token}"))
         })
     }

@@ -61,7 +61,8 @@ pub enum StreamInfo {
 pub struct Playable {
     /// Always true.
     pub ready: bool,
-    /// Opens this video's media and nothing else, as long as signatures live.
+    /// Opens this video's media and nothing else, as long as signatures live. Whoever asked with such a token is given
+    /// that one back.
     pub playback_token: String,
     /// Seconds.
     pub duration_seconds: f64,
@@ -89,21 +90,22 @@ async fn stream_info(
     let watcher = service.gate.watcher(&headers, &token, &short_id);
     let (watcher, video) = tokio::try_join!(biased; watcher, async { Ok(service.video(&short_id).await) })?;
     let video = video?;
-    watcher.require_may_watch(&video)?;
-    let info = match &video.publication {
-        Some(publication) => playable(&service, &video, publication, &watcher),
-        None => waiting(&service, &video).await?,
+    let info = async {
+        match &video.publication {
+            Some(publication) => Ok(playable(&service, &video, publication, &watcher)),
+            None => waiting(&service, &video).await,
+        }
     };
+    let ((), info) = tokio::try_join!(biased; service.gate.require_may_watch(&watcher, &video), info)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(info)).into_response())
 }
 
 fn playable(service: &Service, video: &Video, publication: &Publication, watcher: &Watcher) -> StreamInfo {
     let id = &video.short_id;
     let stream_url = format!("/api/videos/{id}/stream");
-    let expires = service.signature_end(watcher.ends());
     let playable = Playable {
         ready: true,
-        playback_token: service.tokens.playback(id, watcher.share(), expires),
+        playback_token: service.gate.playback_token(watcher, id),
         duration_seconds: publication.duration_seconds,
         width: publication.width,
         height: publication.height,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod door;
+mod holders;
 mod metrics;
 mod reads;
 
@@ -16,6 +17,7 @@ use clipset_core::{
     share::Share,
     video::{Video, Visibility},
 };
+use clipset_service::{Holder, Pass};
 use clipset_tests::{client::uris, world::World};
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
@@ -210,8 +212,10 @@ async fn no_signature_outlives_its_share_and_a_revoked_share_stops_at_once() {
 
     let end = Timestamp::now() + SignedDuration::from_secs(600);
     let share = share(&world, &video, Some(end)).await;
-    let expires = world.service.signature_end(None);
-    let token = world.service.tokens.playback(&video.short_id, Some(&share), expires);
+    // As the version before made them: to the end of signatures, whatever the share's own end.
+    let holder = Holder::Share(share.clone());
+    let pass = Pass { holder, issued: None, expires: Timestamp::now().as_second() as u64 + 43_200 };
+    let token = world.service.tokens.playback(&video.short_id, &pass);
     let path = format!("{}?token={token}", master_path(&video));
     let manifest = get(&world, &path, &[]).await;
     assert_eq!(manifest.status, 200);

@@ -14,7 +14,10 @@ use http::Request;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::{info_path, master_path, share};
+use super::{
+    holders::{open, token_for},
+    info_path, master_path, share,
+};
 
 /// The answer, all requests to the bucket, and how many of them waited for each other.
 async fn cost(world: &World, path: &str, token: &str) -> (String, usize, usize) {
@@ -41,21 +44,26 @@ async fn at_most_two_reads_wait_for_each_other() {
     let world = World::new(43_200).await;
     let (waiting, video) = (world.pending("Waiting").await, world.published("Clip", &["720p", "360p"], 3).await);
     let (owner, share) = (world.token("ada", Role::User), share(&world, &video, None).await);
-    let guest = world.service.tokens.playback(&video.short_id, Some(&share), world.service.signature_end(None));
+    let guest = open(&world, &share).await;
+    let holder = token_for(&world, &video, "bob", Role::User).await;
 
-    // Beside the video: the member's account, or the guest's share.
-    for token in [&owner, &guest] {
+    // Beside the video: the member's account, or the guest's share; then, beside the playlist, whether its owner stands.
+    for (token, more) in [(&owner, 0), (&holder, 0), (&guest, 1)] {
         let (_, all, sequence) = cost(&world, &info_path(&video), token).await;
-        assert_eq!((all, sequence), (2, 1));
+        assert_eq!((all, sequence), (2 + more, 1 + more));
         let (master, all, sequence) = cost(&world, &master_path(&video), token).await;
-        assert_eq!((all, sequence), (3, 2));
+        assert_eq!((all, sequence), (3 + more, 2));
         let rendition = uris(&master)[0].split('?').next().unwrap().to_owned();
         let (_, all, sequence) = cost(&world, &rendition, token).await;
-        assert_eq!((all, sequence), (3, 2));
+        assert_eq!((all, sequence), (3 + more, 2));
     }
     // And how far the job is.
-    let (_, all, sequence) = cost(&world, &info_path(&waiting), &owner).await;
-    assert_eq!((all, sequence), (3, 2));
+    let share = super::share(&world, &waiting, None).await;
+    let guest = open(&world, &share).await;
+    for (token, more) in [(&owner, 0), (&guest, 1)] {
+        let (_, all, sequence) = cost(&world, &info_path(&waiting), token).await;
+        assert_eq!((all, sequence), (3 + more, 2));
+    }
 }
 
 #[tokio::test]

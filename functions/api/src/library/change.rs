@@ -21,7 +21,10 @@ use super::{
     first_job, require_manager,
     view::{VideoView, Work},
 };
-use crate::{App, extract::Member};
+use crate::{
+    App,
+    extract::{Member, MemberWithPass},
+};
 
 const LONGEST_TITLE: usize = 200;
 const LONGEST_DESCRIPTION: usize = 2000;
@@ -48,7 +51,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32
 /// `PATCH /api/videos/{short_id}`.
 pub(crate) async fn change(
     State(service): App,
-    Member(viewer): Member,
+    MemberWithPass(viewer, pass): MemberWithPass,
     PathId(short_id): PathId<ShortId>,
     Json(given): Json<Change>,
 ) -> Result<Json<VideoView>, Problem> {
@@ -74,7 +77,7 @@ pub(crate) async fn change(
     });
     let video = video.await?;
     let work = super::work(&service, &video.phase, video.job.as_ref()).await?;
-    Ok(Json(VideoView::new(&service, Entry::from(&video), &viewer, work)))
+    Ok(Json(VideoView::new(&service, Entry::from(&video), (&viewer, &pass), work)))
 }
 
 /// `DELETE /api/videos/{short_id}`: at once for everybody; its objects go right after, or with the next sweep.
@@ -111,7 +114,7 @@ pub(crate) async fn delete(
 /// `POST /api/videos/{short_id}/retry`.
 pub(crate) async fn retry(
     State(service): App,
-    Member(viewer): Member,
+    MemberWithPass(viewer, pass): MemberWithPass,
     PathId(short_id): PathId<ShortId>,
 ) -> Result<(StatusCode, Json<VideoView>), Problem> {
     let before = service.video(&short_id).await?;
@@ -130,7 +133,7 @@ pub(crate) async fn retry(
     let video = video.await?;
     // Killed before this, the sweep enqueues it.
     service.jobs.enqueue(&job).await?;
-    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), &viewer, Work::default()))))
+    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), (&viewer, &pass), Work::default()))))
 }
 
 /// The number in a job's id.

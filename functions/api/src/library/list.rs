@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     App, NO_STORE,
-    extract::{Member, Params},
+    extract::{MemberWithPass, Params},
 };
 
 const PAGE: usize = 24;
@@ -42,7 +42,7 @@ pub(crate) struct VideoPage {
 /// `GET /api/videos`: newest first.
 pub(crate) async fn list(
     State(service): App,
-    Member(viewer): Member,
+    MemberWithPass(viewer, pass): MemberWithPass,
     Params(asked): Params<Asked>,
 ) -> Result<impl IntoResponse, Problem> {
     let limit = asked.limit.unwrap_or(PAGE);
@@ -59,10 +59,10 @@ pub(crate) async fn list(
     let query = Query::new(viewer.clone(), &asked.q, asked.owner);
     let page = service.videos.page(&query, cursor, limit).await?;
     let views = page.entries.into_iter().map(|entry| {
-        let (service, viewer) = (&service, &viewer);
+        let (service, member) = (&service, (&viewer, &pass));
         async move {
             let work = work(service, &entry.phase, entry.job.as_ref()).await?;
-            Ok::<_, Problem>(VideoView::new(service, entry, viewer, work))
+            Ok::<_, Problem>(VideoView::new(service, entry, member, work))
         }
     });
     let videos = stream::iter(views).buffered(PARALLEL_READS).try_collect().await?;
@@ -88,7 +88,7 @@ pub(crate) struct VideoDetails {
 /// `GET /api/videos/{short_id}`.
 pub(crate) async fn one(
     State(service): App,
-    Member(viewer): Member,
+    MemberWithPass(viewer, pass): MemberWithPass,
     PathId(short_id): PathId<ShortId>,
 ) -> Result<impl IntoResponse, Problem> {
     let video = service.video(&short_id).await?;
@@ -106,7 +106,7 @@ pub(crate) async fn one(
         notes,
         video: {
             let work = work(&service, &video.phase, video.job.as_ref()).await?;
-            VideoView::new(&service, Entry::from(&video), &viewer, work)
+            VideoView::new(&service, Entry::from(&video), (&viewer, &pass), work)
         },
     };
     Ok((NO_STORE, Json(details)))

@@ -27,7 +27,7 @@ pub(crate) async fn stream(
     let progressive = publication.and_then(|publication| publication.progressive);
     let id =
         progressive.ok_or_else(|| Problem::not_found("There is no single file of this video: play its HLS stream."))?;
-    Ok(redirect(&service, &MediaKey::Progressive(id), watcher.ends()))
+    Ok(redirect(&service, &MediaKey::Progressive(id), watcher.expires()))
 }
 
 /// `GET /api/videos/{short_id}/poster`.
@@ -38,7 +38,7 @@ pub(crate) async fn poster(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (watcher, publication) = watch(&service, &short_id, &query, &headers).await?;
-    image_redirect(&service, publication.as_ref(), watcher.ends())
+    image_redirect(&service, publication.as_ref(), watcher.expires())
 }
 
 /// `GET /api/videos/{short_id}/storyboard.vtt`: the index, its sprites signed.
@@ -52,13 +52,12 @@ pub(crate) async fn storyboard(
     let (watcher, publication) = watch(&service, &short_id, &query, &headers).await?;
     let id = publication.and_then(|publication| publication.storyboard).ok_or_else(missing)?;
     let index = service.bucket.read_text(&MediaKey::Storyboard(id, storyboard::INDEX.to_owned())).await?;
-    let expires = service.signature_end(watcher.ends());
     let secrets = service.secrets();
     let signed = storyboard::signed(&index.ok_or_else(missing)?, |sprite| {
-        secrets.signing_secret.signed_url(&MediaKey::Storyboard(id, sprite.to_owned()).path(), expires)
+        secrets.signing_secret.signed_url(&MediaKey::Storyboard(id, sprite.to_owned()).path(), watcher.expires())
     });
     let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("text/vtt; charset=utf-8"));
-    Ok((kept_for_a_quarter(expires), [content_type], signed).into_response())
+    Ok((kept_for_a_quarter(watcher.expires()), [content_type], signed).into_response())
 }
 
 /// `GET /api/videos/{short_id}/original`: a download under the name that the file had.
@@ -70,10 +69,10 @@ pub(crate) async fn original(
 ) -> Result<Response, Problem> {
     let watcher = service.gate.watcher(&headers, &query, &short_id).await?;
     let video = service.video(&short_id).await?;
-    watcher.require_may_watch(&video)?;
-    match &watcher {
-        Watcher::Member(viewer) => require_manager(viewer, &video)?,
-        Watcher::Guest { .. } => return Err(Problem::forbidden("Only its owner or an administrator can download it.")),
+    service.gate.require_may_watch(&watcher, &video).await?;
+    match watcher.member() {
+        Some(viewer) => require_manager(viewer, &video)?,
+        None => return Err(Problem::forbidden("Only its owner or an administrator can download it.")),
     }
     let missing = || Problem::not_found("The original is not there: it is still arriving, or was removed.");
     let key = MediaKey::Original(video.upload.original.ok_or_else(missing)?);
@@ -82,23 +81,22 @@ pub(crate) async fn original(
     Ok(found(&url, NO_STORE))
 }
 
-/// A redirect to the poster, if there is one.
+/// A redirect to the poster, if there is one, signed until `expires` (unix seconds).
 ///
 /// # Errors
 /// [`Problem`] 404.
 pub(crate) fn image_redirect(
     service: &Service,
     publication: Option<&Publication>,
-    ends: Option<u64>,
+    expires: u64,
 ) -> Result<Response, Problem> {
     let poster = publication.and_then(|publication| publication.poster);
     let id = poster.ok_or_else(|| Problem::not_found("There is no poster of this video yet."))?;
-    Ok(redirect(service, &MediaKey::Poster(id), ends))
+    Ok(redirect(service, &MediaKey::Poster(id), expires))
 }
 
-/// A redirect to a signed URL that does not outlive `ends` (unix seconds).
-fn redirect(service: &Service, key: &MediaKey, ends: Option<u64>) -> Response {
-    let expires = service.signature_end(ends);
+/// A redirect to a URL that is signed until `expires` (unix seconds).
+fn redirect(service: &Service, key: &MediaKey, expires: u64) -> Response {
     found(&service.signing_secret().signed_url(&key.path(), expires), kept_for_a_quarter(expires))
 }
 
@@ -110,7 +108,7 @@ async fn watch(
 ) -> Result<(Watcher, Option<Publication>), Problem> {
     let watcher = service.gate.watcher(headers, query, short_id).await?;
     let video = service.recent_video(short_id).await?;
-    watcher.require_may_watch(&video)?;
+    service.gate.require_may_watch(&watcher, &video).await?;
     Ok((watcher, video.publication.clone()))
 }
 

@@ -7,7 +7,7 @@ use clipset_core::{
     listing::{Entry, Published},
     video::{Phase, Visibility},
 };
-use clipset_service::{Problem, Service};
+use clipset_service::{Pass, Problem, Service};
 use serde::Serialize;
 
 /// One video, for one viewer.
@@ -37,13 +37,12 @@ pub(crate) struct VideoView {
 }
 
 impl VideoView {
-    /// What the listing knows, and how far the work on it is.
-    pub(crate) fn new(service: &Service, entry: Entry, viewer: &Viewer, work: Work) -> Self {
+    /// What the listing knows, and how far the work on it is; for `viewer`, whose playback tokens say `pass`.
+    pub(crate) fn new(service: &Service, entry: Entry, (viewer, pass): (&Viewer, &Pass), work: Work) -> Self {
         let published = entry.published.as_ref();
         Self {
             // The same within a step of signatures, so that a browser keeps what it fetched with it.
-            playback_token: published
-                .map(|_| service.tokens.playback(&entry.short_id, None, service.signature_end(None))),
+            playback_token: published.map(|_| service.tokens.playback(&entry.short_id, pass)),
             duration_seconds: published.map(|published| published.duration_seconds),
             width: published.map(|published| published.width),
             height: published.map(|published| published.height),

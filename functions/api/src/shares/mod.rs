@@ -5,6 +5,7 @@ mod oembed;
 mod open;
 mod page;
 mod poster;
+mod session;
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
 /// A share that opens now, and its video.
 ///
 /// # Errors
-/// [`Problem`] 404 for one that was revoked, has ended, or never was; 503.
+/// [`Problem`] 404 for one that was revoked, has ended, stands still, or never was; 503.
 async fn find(service: &Service, id: &ShareId) -> Result<(Share, Arc<Video>), Problem> {
     let found = service.bucket.read::<Share>(&DocumentKey::Share(id.clone())).await?.map(|found| found.value);
     let share = found.filter(|share| share.is_open(Timestamp::now())).ok_or_else(no_such_share)?;
@@ -37,12 +38,10 @@ async fn find(service: &Service, id: &ShareId) -> Result<(Share, Arc<Video>), Pr
         404 => no_such_share(),
         _ => problem,
     })?;
-    if video.is_deleted() { Err(no_such_share()) } else { Ok((share, video)) }
-}
-
-/// The end that no signature for this share may pass, unix seconds.
-fn end(share: &Share) -> Option<u64> {
-    share.expires_at.map(|end| end.as_second().max(0) as u64)
+    if video.is_deleted() || !service.gate.share_stands(&share.created_by, &video.owner).await? {
+        return Err(no_such_share());
+    }
+    Ok((share, video))
 }
 
 fn no_such_share() -> Problem {

@@ -15,9 +15,10 @@ use clipset_core::{
     video::Video,
 };
 use clipset_service::{Json, PathId, Problem, Service};
+use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
-use super::{end, find, no_such_share};
+use super::{find, no_such_share, session};
 use crate::{
     App, NO_STORE,
     accounts::Turn,
@@ -49,26 +50,35 @@ struct SharedVideo {
 #[derive(Serialize)]
 struct Opened {
     token: String,
-    /// Unix seconds; open the share again before.
+    /// Unix seconds; for a token that ends later, open the share again before.
     expires: u64,
     video: SharedVideo,
 }
 
-/// `POST /api/shares/{share_id}/open`.
+/// `POST /api/shares/{share_id}/open`: by the password, if it has one, or by the session that it gave this browser.
 pub(crate) async fn open(
     State(service): App,
     PathId(id): PathId<ShareId>,
+    headers: HeaderMap,
     MaybeJson(key): MaybeJson<Key>,
 ) -> Result<Response, Problem> {
     let (share, video) = find(&service, &id).await?;
-    if share.password_hash.is_some() {
+    let mut cookie = None;
+    if let Some(hash) = &share.password_hash
+        && !session::is_open(&service, &share, hash, &headers)
+    {
         let wanted = || Problem::forbidden("This share asks for its password.").with("password_required", true);
         require_password(&service, &id, key.password.ok_or_else(wanted)?).await?;
+        cookie = session::cookie(&service, &share, hash);
     }
-    let expires = service.signature_end(end(&share));
-    let token = service.tokens.playback(&video.short_id, Some(&id), expires);
+    let pass = service.gate.pass_of_share(&share);
+    let token = service.tokens.playback(&video.short_id, &pass);
     let video = shared(&service, &video).await?;
-    Ok((NO_STORE, Json(Opened { token, expires, video })).into_response())
+    let mut response = (NO_STORE, Json(Opened { token, expires: pass.expires, video })).into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// 403 unless `password` is the share's; wrong ones cost time, counted with the share. As at a

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clipset_core::{
     Timestamp,
+    account::Role,
     id::ShareId,
     key::DocumentKey,
     share::Share,
@@ -150,6 +151,120 @@ async fn a_share_asks_for_its_password_and_slows_guessing() {
     let app = app.restarted().await;
     let answer = open(&app, &id, json!({"password": "open sesame"})).await.expect(429);
     assert!(answer.header("retry-after").is_some());
+}
+
+/// What opens with this cookie alone.
+async fn reopen(app: &TestApp, id: &ShareId, cookie: &str) -> Answer {
+    app.post(&format!("/api/shares/{id}/open")).header("cookie", cookie).await
+}
+
+#[tokio::test]
+async fn a_browser_that_gave_the_password_is_not_asked_again_while_the_share_lasts() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({"password": "open sesame", "expires_in": 3600})).await;
+    let opened = open(&app, &id, json!({"password": "open sesame"})).await.expect(200);
+    let attributes = opened.header("set-cookie").unwrap();
+    for attribute in [format!("Path=/api/shares/{id};"), "HttpOnly".into(), "SameSite=Lax".into()] {
+        assert!(attributes.contains(&attribute), "{attribute}: {attributes}");
+    }
+    let cookie = opened.cookie();
+    let again = reopen(&app, &id, &cookie).await.expect(200);
+    assert_eq!(again.header("set-cookie"), None, "it ends when it was to end");
+    // However many others guess, and whichever process answers.
+    change(&app, &id, |share| (share.attempts.failures, share.attempts.last) = (10, Some(Timestamp::now()))).await;
+    reopen(&app.restarted().await, &id, &cookie).await.expect(200);
+    // Not for a page of another site.
+    let elsewhere = app.post(&format!("/api/shares/{id}/open")).header("cookie", &cookie);
+    elsewhere.header("origin", "https://evil.example").header("sec-fetch-site", "cross-site").await.expect(403);
+
+    let other = share(&app, &video, json!({"password": "open sesame"})).await;
+    reopen(&app, &other, &cookie).await.expect(403);
+    let (name, value) = cookie.split_once('=').unwrap();
+    let (ends, code) = value.split_once('~').unwrap();
+    let longer = ends.parse::<i64>().unwrap() + 1;
+    for forged in [format!("{longer}~{code}"), format!("{ends}~"), format!("{ends}~{}", &code[1..]), code.into()] {
+        reopen(&app, &id, &format!("{name}={forged}")).await.expect(403);
+    }
+    change(&app, &id, |share| share.password_hash = Some("of another password".into())).await;
+    reopen(&app, &id, &cookie).await.expect(403);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_share() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    for end in ["revoked", "run out"] {
+        let id = share(&app, &video, json!({"password": "open sesame"})).await;
+        let cookie = open(&app, &id, json!({"password": "open sesame"})).await.expect(200).cookie();
+        reopen(&app, &id, &cookie).await.expect(200);
+        if end == "revoked" {
+            app.delete(&format!("/api/videos/{}/shares/{id}", video.short_id)).bearer(&app.ada()).await.expect(204);
+        } else {
+            change(&app, &id, |share| share.expires_at = Some(Timestamp::now())).await;
+        }
+        reopen(&app, &id, &cookie).await.expect(404);
+    }
+    // A share without a password needs none.
+    let id = share(&app, &video, json!({})).await;
+    assert_eq!(open(&app, &id, json!({})).await.expect(200).header("set-cookie"), None);
+}
+
+#[tokio::test]
+async fn by_tls_the_session_also_counts_in_a_frame_of_another_site() {
+    let app = TestApp::start_with(|config| config.public_url = "https://clips.test".into()).await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({"password": "open sesame"})).await;
+    let opened = open(&app, &id, json!({"password": "open sesame"})).await.expect(200);
+    let attributes = opened.header("set-cookie").unwrap();
+    for attribute in ["HttpOnly", "Secure", "SameSite=None", "Partitioned"] {
+        assert!(attributes.contains(attribute), "{attribute}: {attributes}");
+    }
+}
+
+#[tokio::test]
+async fn shares_of_a_disabled_owner_stop_and_go_on_when_the_owner_does() {
+    let app = TestApp::start().await;
+    app.add_user("ada", Role::User).await;
+    app.add_user("eve", Role::Admin).await;
+    app.add_user("root", Role::Admin).await;
+    let video = private(&app, "The lake").await;
+    let ada = app.log_in("ada").await.access_token();
+    let eve = app.log_in("eve").await.access_token();
+    let path = format!("/api/videos/{}/shares", video.short_id);
+    let mut ids = Vec::new();
+    for by in [&ada, &eve] {
+        let made = app.post(&path).bearer(by).json(json!({"password": "open"})).await.expect(201).json();
+        ids.push(made["share_id"].as_str().unwrap().parse::<ShareId>().unwrap());
+    }
+    let set = async |name: &str, disabled: bool| {
+        let path = format!("/api/users/{name}");
+        app.patch(&path).bearer(&app.root()).json(json!({"disabled": disabled})).await.expect(200);
+    };
+    let key = || json!({"password": "open"});
+    let mut held = Vec::new();
+    for id in &ids {
+        let opened = open(&app, id, key()).await.expect(200);
+        held.push((opened.json()["token"].as_str().unwrap().to_owned(), opened.cookie()));
+    }
+    // The clip is ada's: with her both stop. With eve, who made the second, that one alone.
+    for (disabled, stopped) in [("ada", [true, true]), ("eve", [false, true])] {
+        set(disabled, true).await;
+        for ((id, (token, cookie)), stopped) in ids.iter().zip(&held).zip(stopped) {
+            let (gone, refused) = if stopped { (404, 401) } else { (200, 307) };
+            assert_eq!(open(&app, id, key()).await.status, gone);
+            assert_eq!(reopen(&app, id, cookie).await.status, gone);
+            assert_eq!(app.get(&format!("/s/{id}")).await.status, gone);
+            assert_eq!(app.get(&format!("/embed/{id}")).await.status, gone);
+            assert_eq!(app.get(&format!("/api/oembed?url={PUBLIC_URL}/s/{id}")).await.status, gone);
+            assert_eq!(app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.status, refused);
+        }
+        set(disabled, false).await;
+        for (id, (token, cookie)) in ids.iter().zip(&held) {
+            reopen(&app, id, cookie).await.expect(200);
+            app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.expect(307);
+        }
+    }
 }
 
 #[tokio::test]

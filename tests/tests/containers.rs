@@ -292,7 +292,10 @@ async fn the_edge_starts_with_exactly_the_variables_of_its_container() {
     let render = |environment: &BTreeMap<String, String>| {
         let template = fs::File::open(root().join("nginx/templates/default.conf.template")).unwrap();
         let mut entry = Command::new("sh");
-        entry.args(["-ec", ". \"$0\"; exec envsubst \"$1\""]).arg(root().join("nginx/trusted-proxies.envsh")).arg(&names);
+        entry
+            .args(["-ec", ". \"$0\"; exec envsubst \"$1\""])
+            .arg(root().join("nginx/trusted-proxies.envsh"))
+            .arg(&names);
         entry.envs(environment).stdin(template).output().unwrap()
     };
     let mut behind = here.clone();

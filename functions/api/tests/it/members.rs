@@ -266,8 +266,9 @@ async fn the_command_line_is_told_what_is_wrong() {
     assert_eq!(again.unwrap_err().to_string(), "there is an account named ada already");
 }
 
-/// An administrator `eve` with an account, and a token of hers.
+/// An administrator `eve`, not the only one, and a token of hers.
 async fn eve(app: &TestApp) -> String {
+    app.add_user("chief", Role::Admin).await;
     app.add_user("eve", Role::Admin).await;
     app.log_in("eve").await.access_token()
 }

@@ -91,6 +91,8 @@ pub(crate) async fn transfer(
             let shares = shares.get(id).map(Vec::as_slice).unwrap_or_default();
             hand_over(&service, id, shares, &from, &to)
         });
+        // Collected first: the compiler cannot see that a closure held over an await is for every lifetime.
+        let moves: Vec<_> = moves.collect();
         let outcomes: Vec<Outcome> = stream::iter(moves).buffer_unordered(PARALLEL).try_collect().await?;
         done.remaining -= chunk.len() as u64;
         let mut moved = Vec::new();

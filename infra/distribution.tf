@@ -56,7 +56,8 @@ resource "aws_cloudfront_cache_policy" "pages" {
   }
 }
 
-# Fixed ids of CloudFront's own policies: nothing is cached; everything of the viewer is forwarded but Host.
+# Fixed ids of CloudFront's own policies: nothing is cached; everything of the viewer is forwarded but Host, and what the edge
+# function added counts as the viewer's.
 locals {
   no_caching             = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
   all_viewer_except_host = "b689b0a8-53d0-40ab-baf2-68738e2966ac"

@@ -25,6 +25,8 @@ async function handler(event) {
     if (MEDIA.test(path) || MEDIA.test(normalised(path))) return await media(request);
     if (API.test(path)) {
       request.headers['x-clipset-origin'] = { value: await store.get('origin') };
+      // Over what the viewer sent: by this address wrong passwords are counted.
+      request.headers['x-clipset-viewer'] = { value: event.viewer.ip };
       return request;
     }
   } catch (_) {

@@ -107,6 +107,15 @@ test('the API is shown the secret of the origin, whatever the viewer sent', asyn
   assert.equal((await load('edge.js', {})(viewerRequest('GET', '/api/videos'))).statusCode, 503);
 });
 
+test('the API is told the address that CloudFront saw, whatever the viewer says of itself', async () => {
+  for (const path of ['/api/auth/login', '/s/abc', '/embed/abc']) {
+    const event = viewerRequest('POST', path);
+    event.request.headers['x-clipset-viewer'] = { value: '6.6.6.6', multiValue: [{ value: '6.6.6.6' }, { value: '7.7.7.7' }] };
+    const told = (await edge(event)).headers['x-clipset-viewer'];
+    assert.deepEqual([told.value, told.multiValue], [event.viewer.ip, undefined], path);
+  }
+});
+
 test('a page is index.html, a file is itself, and pages are only read', async () => {
   for (const [path, becomes] of [['/', '/index.html'], ['/v/aB3dE6gH9j', '/index.html'], ['/assets/a.js', '/assets/a.js']]) {
     assert.equal((await edge(viewerRequest('GET', path))).uri, becomes);

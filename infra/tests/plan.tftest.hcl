@@ -42,6 +42,10 @@ run "media_and_api" {
     error_message = "A behaviour is without the edge function."
   }
   assert {
+    condition     = length([for behavior in aws_cloudfront_distribution.site.ordered_cache_behavior : behavior if behavior.target_origin_id == "api"]) > 0 && alltrue([for behavior in aws_cloudfront_distribution.site.ordered_cache_behavior : behavior.origin_request_policy_id == local.all_viewer_except_host && length(behavior.function_association) == 1 if behavior.target_origin_id == "api"])
+    error_message = "What the edge function tells the API (the origin's secret, the viewer's address) does not reach it."
+  }
+  assert {
     condition     = length(file("edge/edge.js")) <= 10240 && aws_cloudfront_function.edge.runtime == "cloudfront-js-2.0"
     error_message = "The edge function is beyond CloudFront's limits."
   }

@@ -117,6 +117,30 @@ test('a stale page is told so, and overwrites nothing', async () => {
   await browser.close()
 })
 
+test('the clips of a member who leaves are handed over to another', async () => {
+  await stack.clipset('user', 'add', 'leaver')
+  await stack.clipset('user', 'add', 'keeper')
+  const clip = await makeClip(join(stack.folder, 'left.mp4'), { seconds: 2, hue: 200 })
+  const id = await stack.upload(clip, 'Left behind')
+  await stack.ready(id)
+  await stack.api('/api/users/admin/clips/transfer', { method: 'POST', body: { to: 'leaver' } })
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/admin/members' })
+  await page.getByRole('button', { name: 'Disable leaver' }).click()
+  await page.getByRole('button', { name: 'Enable leaver' }).waitFor()
+  await page.getByRole('button', { name: 'Transfer clips of leaver' }).click()
+  await inspect(page, 'admin-transfer')
+  const choice = page.getByLabel('To whom')
+  assert.ok(!(await choice.locator('option').allTextContents()).includes('leaver'))
+  await choice.selectOption('keeper')
+  await page.getByRole('button', { name: /^Transfer (the clip|all clips)$/ }).click()
+  await page.getByText(/keeper's now/).waitFor()
+  assert.equal((await stack.api(`/api/videos/${id}`)).owner, 'keeper')
+  await stack.api('/api/users/keeper/clips/transfer', { method: 'POST', body: { to: 'admin' } })
+  await browser.close()
+})
+
 test('a guest joins by invitation, changes the password, is disabled and comes back by a link', async () => {
   const browser = await openBrowser()
   const { page } = browser

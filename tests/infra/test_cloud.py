@@ -36,6 +36,7 @@ def test_one_clip_in_the_cloud(world):
     assert viewer.get("/").status == 200
 
     closed_door(world, viewer)
+    guesses(world, out, viewer)
     short = upload(world, viewer)
     # While it waits, too.
     assert viewer.get(f"/api/videos/{short}/stream-info").status == 200
@@ -72,6 +73,15 @@ def closed_door(world, viewer):
         for path in ("/healthz", "/api/videos/aaaaaaaaaa/stream-info"):
             answer = viewer.ask("GET", f"/_aws/execute-api/{api}/$default{path}", headers=headers)
             assert (answer.status, b"CloudFront alone" in answer.body) == (403, True), answer.body
+
+
+def guesses(world, out, viewer):
+    """Wrong passwords are counted by the address that CloudFront saw, not by one that the viewer names."""
+    forged = {"X-Clipset-Viewer": "6.6.6.6", "X-Forwarded-For": "6.6.6.6", "CloudFront-Viewer-Address": "6.6.6.6:1"}
+    answer = viewer.ask("POST", "/api/auth/login", {"username": "nobody", "password": "a wrong password"}, forged)
+    assert answer.status == 401, answer.body
+    listed = world.aws("s3").list_objects_v2(Bucket=out["bucket"], Prefix="accounts/attempts/addresses/")["Contents"]
+    assert [item["Key"] for item in listed] == ["accounts/attempts/addresses/127.0.0.1.json"]
 
 
 def upload(world, viewer):

@@ -42,6 +42,8 @@ pub struct Setup {
     pub pages: Option<PathBuf>,
     /// `TOMBSTONES_DIR`; a new folder if none is given.
     pub tombstones: Option<PathBuf>,
+    /// `REAL_IP_FROM`: lines of `set_real_ip_from`; empty for none.
+    pub real_ip_from: String,
     /// Text that is put behind the rendered site, for servers that only a test has.
     pub more: String,
 }
@@ -57,6 +59,7 @@ impl Default for Setup {
             bucket: "clipset".to_owned(),
             pages: None,
             tombstones: None,
+            real_ip_from: String::new(),
             more: String::new(),
         }
     }
@@ -218,6 +221,7 @@ fn write_configuration(setup: &Setup, folder: &Path, tombstones: &Path, address:
         ("TOMBSTONES_DIR", &tombstones),
         ("RUN_DIR", &run),
         ("ACCESS_LOG", &access_log),
+        ("REAL_IP_FROM", &setup.real_ip_from),
     ];
     fs::write(folder.join("nginx.conf"), render(MAIN_TEMPLATE, &variables))?;
     fs::write(folder.join("default.conf"), render(SITE_TEMPLATE, &variables) + &render(&setup.more, &variables))?;

@@ -38,6 +38,7 @@ impl World {
             public_url: "http://127.0.0.1:8080".into(),
             job_backend: JobBackend::Runner,
             tombstones: None,
+            trusted_proxies: clipset_service::TrustedProxies::default(),
             bucket: store.config.clone(),
         };
         Self { service: Service::new(config, secrets()).await, store }

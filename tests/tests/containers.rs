@@ -231,6 +231,7 @@ fn every_variable_is_in_the_example_and_another_store_takes_minios_place() {
         "AWS_SECRET_ACCESS_KEY",
         "PUBLIC_URL",
         "UPLOAD_URL",
+        "TRUSTED_PROXIES",
         "JOB_BACKEND",
         "INITIAL_ADMIN_USERNAME",
         "INITIAL_ADMIN_PASSWORD",
@@ -286,9 +287,23 @@ async fn the_edge_starts_with_exactly_the_variables_of_its_container() {
     open.insert("HLS_SIGNING_SECRET".to_owned(), String::new());
     assert!(!check(&open).status.success(), "an edge without a secret does not start");
 
-    let names: String = here.keys().map(|name| format!("${{{name}}}")).collect();
-    let template = fs::File::open(root().join("nginx/templates/default.conf.template")).unwrap();
-    let rendered = Command::new("envsubst").arg(names).envs(&here).stdin(template).output().unwrap();
+    // What is sourced may set more of them; then the names of all that are set are replaced.
+    let names: String = here.keys().map(|name| format!("${{{name}}}")).collect::<String>() + "${REAL_IP_FROM}";
+    let render = |environment: &BTreeMap<String, String>| {
+        let template = fs::File::open(root().join("nginx/templates/default.conf.template")).unwrap();
+        let mut entry = Command::new("sh");
+        entry
+            .args(["-ec", ". \"$0\"; exec envsubst \"$1\""])
+            .arg(root().join("nginx/trusted-proxies.envsh"))
+            .arg(&names);
+        entry.envs(environment).stdin(template).output().unwrap()
+    };
+    let mut behind = here.clone();
+    behind.insert("TRUSTED_PROXIES".to_owned(), "10.0.0.0/8".to_owned());
+    assert!(String::from_utf8(render(&behind).stdout).unwrap().contains("set_real_ip_from 10.0.0.0/8;"));
+    behind.insert("TRUSTED_PROXIES".to_owned(), "everywhere".to_owned());
+    assert!(!render(&behind).status.success(), "an edge with a network that is none does not start");
+    let rendered = render(&here);
     assert!(rendered.status.success());
     fs::write(run.join("default.conf"), rendered.stdout).unwrap();
     let around = fs::read_to_string(root().join("nginx/nginx.conf.template")).unwrap();

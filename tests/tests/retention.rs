@@ -130,7 +130,6 @@ async fn a_dry_run_says_what_a_sweep_would_remove_and_why_and_removes_nothing() 
             created_at: now,
             expires_at: Some(now + hours(ends)),
             password_hash: None,
-            attempts: Attempts::default(),
         };
         bucket.put(&DocumentKey::Share(share.share_id.clone()), &share).await.unwrap();
         let id = EncodeId::random().to_string();
@@ -150,6 +149,7 @@ async fn a_dry_run_says_what_a_sweep_would_remove_and_why_and_removes_nothing() 
             role: Role::User,
             resets: None,
             invited_by: user.clone(),
+            by_key: false,
             created_at: now,
             expires_at: now + hours(ends),
             used_by: None,

@@ -80,6 +80,20 @@ impl Videos {
     pub async fn update<E>(
         &self,
         id: &ShortId,
+        change: impl FnMut(&mut Video) -> Result<(), E>,
+    ) -> Result<Video, UpdateError<E>> {
+        let video = self.update_document(id, change).await?;
+        self.relist(std::slice::from_ref(&video)).await?;
+        Ok(video)
+    }
+
+    /// Changes a video's document alone: [`Videos::relist`] is to follow, for many of them at once.
+    ///
+    /// # Errors
+    /// [`UpdateError`], with what `change` refused.
+    pub async fn update_document<E>(
+        &self,
+        id: &ShortId,
         mut change: impl FnMut(&mut Video) -> Result<(), E>,
     ) -> Result<Video, UpdateError<E>> {
         let key = DocumentKey::Video(id.clone());
@@ -91,9 +105,15 @@ impl Videos {
             }
             Ok(())
         });
-        let video = changed.await?.value;
-        self.listing.upsert(vec![Entry::from(&video)]).await?;
-        Ok(video)
+        Ok(changed.await?.value)
+    }
+
+    /// Brings the entries of these videos up to their documents.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn relist(&self, videos: &[Video]) -> Result<(), BucketError> {
+        self.listing.upsert(videos.iter().map(Entry::from).collect()).await
     }
 
     /// At most `limit` entries of the listing after `cursor`.

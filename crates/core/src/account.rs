@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Username;
 
+pub use attempts::{Attempts, Budget};
+
+mod attempts;
+
 /// What someone may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,9 +52,45 @@ pub struct Account {
     pub tokens_not_before: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Links that it made before open nothing any more: set by a disabling or a new role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links_not_before: Option<Timestamp>,
+    /// The one link that may set a new password, or the last that did; every other one is void. `None`: there was none
+    /// yet, or it is older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_link: Option<String>,
 }
 
 impl Account {
+    /// A new account, whose tokens count from `now` on.
+    pub fn new(username: Username, role: Role, password_hash: String, now: Timestamp) -> Self {
+        Self {
+            username,
+            role,
+            password_hash,
+            disabled: false,
+            tokens_not_before: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            created_at: now,
+            links_not_before: None,
+            reset_link: None,
+        }
+    }
+
+    /// May administer now.
+    pub fn is_active_admin(&self) -> bool {
+        self.role == Role::Admin && !self.disabled
+    }
+
+    /// Still stands behind a link that it made: what an administrator leaves behind is worth nothing.
+    pub fn stands_behind(&self, link: &Invitation) -> bool {
+        self.is_active_admin() && self.links_not_before.is_none_or(|from| link.created_at >= from)
+    }
+
+    /// Whether `link` is the one that may set a new password.
+    pub fn may_be_reset_by(&self, link: &Invitation) -> bool {
+        self.reset_link.as_ref().is_none_or(|newest| *newest == link.id)
+    }
+
     /// Whether a token issued at `issued` (unix seconds) still counts.
     pub fn accepts_token_of(&self, issued: i64) -> bool {
         !self.disabled && issued >= self.tokens_not_before.as_second()
@@ -131,6 +171,9 @@ pub struct Invitation {
     pub resets: Option<Username>,
     /// Who made it.
     pub invited_by: Username,
+    /// Made with a token that has no account (`clipset token`): then none need stand behind it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_key: bool,
     /// When.
     pub created_at: Timestamp,
     /// When it ends.
@@ -144,44 +187,6 @@ impl Invitation {
     /// May be used at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.used_by.is_none() && now < self.expires_at
-    }
-}
-
-/// Failed attempts on one name from anywhere, or from one place on any name.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Attempts {
-    /// Failures since the last success, or the last hour without one.
-    pub failures: u32,
-    /// The last one.
-    pub last: Option<Timestamp>,
-}
-
-impl Attempts {
-    /// Failures that cost no wait.
-    const FREE: u32 = 5;
-    /// The longest wait.
-    const LONGEST: i64 = 15 * 60;
-    /// After this time without a failure all is forgotten.
-    const FORGET: SignedDuration = SignedDuration::from_hours(1);
-
-    /// Seconds to wait before the next attempt counts; 0 means go on. From the sixth failure on
-    /// it doubles from 2 s to a quarter of an hour.
-    pub fn wait(&self, now: Timestamp) -> u64 {
-        let Some(last) = self.last.filter(|last| now < *last + Self::FORGET) else { return 0 };
-        if self.failures < Self::FREE {
-            return 0;
-        }
-        let pause = 2_i64.saturating_pow((self.failures - Self::FREE + 1).min(10)).min(Self::LONGEST);
-        (last.as_second() + pause - now.as_second()).max(0) as u64
-    }
-
-    /// Counts a failure.
-    pub fn fail(&mut self, now: Timestamp) {
-        if self.last.is_none_or(|last| now >= last + Self::FORGET) {
-            self.failures = 0;
-        }
-        self.failures = self.failures.saturating_add(1);
-        self.last = Some(now);
     }
 }
 
@@ -212,36 +217,48 @@ mod tests {
     }
 
     #[test]
-    fn guessing_gets_slower_and_is_forgotten_after_an_hour() {
-        let mut attempts = Attempts::default();
-        for _ in 0..4 {
-            attempts.fail(at(0));
-        }
-        assert_eq!(attempts.wait(at(0)), 0);
-        attempts.fail(at(0));
-        assert_eq!(attempts.wait(at(0)), 2);
-        for _ in 0..20 {
-            attempts.fail(at(0));
-        }
-        assert_eq!(attempts.wait(at(0)), 900);
-        assert_eq!(attempts.wait(at(3600)), 0);
-        attempts.fail(at(3600));
-        assert_eq!(attempts.failures, 1);
-    }
-
-    #[test]
     fn tokens_before_the_cut_off_or_of_a_disabled_account_are_refused() {
-        let mut account = Account {
-            username: "ada".parse().expect("a name"),
-            role: Role::User,
-            password_hash: String::new(),
-            disabled: false,
-            tokens_not_before: at(10),
-            created_at: at(0),
-        };
+        let mut account = Account::new("ada".parse().expect("a name"), Role::User, String::new(), at(10));
         assert!(account.accepts_token_of(at(10).as_second()));
         assert!(!account.accepts_token_of(at(9).as_second()));
         account.disabled = true;
         assert!(!account.accepts_token_of(at(10).as_second()));
+    }
+
+    #[test]
+    fn a_link_is_worth_what_whoever_made_it_is() {
+        let link = |created: i64| Invitation {
+            id: "one".into(),
+            secret_hash: String::new(),
+            email: None,
+            role: Role::User,
+            resets: None,
+            invited_by: "ada".parse().expect("a name"),
+            by_key: false,
+            created_at: at(created),
+            expires_at: at(1000),
+            used_by: None,
+        };
+        let mut ada = Account::new("ada".parse().expect("a name"), Role::Admin, String::new(), at(0));
+        assert!(ada.stands_behind(&link(5)));
+        (ada.disabled, ada.links_not_before) = (true, Some(at(10)));
+        assert!(!ada.stands_behind(&link(5)) && !ada.stands_behind(&link(15)));
+        ada.disabled = false;
+        assert!(!ada.stands_behind(&link(5)) && ada.stands_behind(&link(15)));
+        ada.role = Role::User;
+        assert!(!ada.stands_behind(&link(15)));
+        assert!(ada.may_be_reset_by(&link(5)), "a link from before this was kept");
+        ada.reset_link = Some("two".into());
+        assert!(!ada.may_be_reset_by(&link(5)));
+    }
+
+    #[test]
+    fn accounts_and_links_of_the_version_before_are_read() {
+        let account = r#"{"username":"ada","role":"admin","password_hash":"h","tokens_not_before":"2026-01-01T00:00:00Z","created_at":"2026-01-01T00:00:00Z"}"#;
+        let account: Account = serde_json::from_str(account).expect("an account");
+        assert_eq!((account.links_not_before, &account.reset_link), (None, &None));
+        let link = r#"{"id":"one","secret_hash":"h","email":null,"role":"user","invited_by":"ada","created_at":"2026-01-02T00:00:00Z","expires_at":"2026-01-09T00:00:00Z"}"#;
+        let link: Invitation = serde_json::from_str(link).expect("an invitation");
+        assert!(account.stands_behind(&link) && account.may_be_reset_by(&link) && !link.by_key);
     }
 }

@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    account::Attempts,
-    id::{ShareId, ShortId, Username},
-};
+use crate::id::{ShareId, ShortId, Username};
 
 /// `shares/{share_id}.json`. Deleting the document revokes the share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,9 +20,6 @@ pub struct Share {
     pub expires_at: Option<Timestamp>,
     /// PHC string of argon2id, if it asks for a password.
     pub password_hash: Option<String>,
-    /// Wrong passwords.
-    #[serde(default)]
-    pub attempts: Attempts,
 }
 
 impl Share {

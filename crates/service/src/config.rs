@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clipset_bucket::BucketConfig;
 use clipset_core::signing::{SecretError, SignatureLife};
 
-use crate::ParameterError;
+use crate::{ParameterError, ProxiesError, TrustedProxies};
 
 /// Who runs jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub struct Config {
     pub job_backend: JobBackend,
     /// `TOMBSTONES_DIR`: where nginx looks for the uuids of deleted videos; `None` elsewhere.
     pub tombstones: Option<PathBuf>,
+    /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
     /// `BUCKET` and its companions.
     pub bucket: BucketConfig,
 }
@@ -58,6 +60,9 @@ pub enum ConfigError {
     /// An address without a scheme.
     #[error("PUBLIC_URL must begin with http:// or https://")]
     PublicUrl,
+    /// The proxies in front.
+    #[error(transparent)]
+    Proxies(#[from] ProxiesError),
     /// The bucket's variables.
     #[error(transparent)]
     Bucket(#[from] clipset_bucket::ConfigError),
@@ -96,6 +101,7 @@ impl Config {
             public_url: public_url.trim_end_matches('/').to_owned(),
             job_backend,
             tombstones: var("TOMBSTONES_DIR").map(PathBuf::from),
+            trusted_proxies: var("TRUSTED_PROXIES").unwrap_or_default().parse()?,
             bucket,
         })
     }
@@ -119,7 +125,12 @@ mod tests {
 
     #[test]
     fn wrong_values_are_refused() {
-        for wrong in [("HLS_URL_TTL_SECONDS", "soon"), ("JOB_BACKEND", "magic"), ("PUBLIC_URL", "clips.example")] {
+        for wrong in [
+            ("HLS_URL_TTL_SECONDS", "soon"),
+            ("JOB_BACKEND", "magic"),
+            ("PUBLIC_URL", "clips.example"),
+            ("TRUSTED_PROXIES", "10.0.0.0/40"),
+        ] {
             assert!(config(&[wrong]).is_err(), "{wrong:?}");
         }
     }

@@ -31,6 +31,9 @@ pub async fn run_on_lambda(router: impl FnOnce(Arc<Service>) -> Router) -> Resul
 /// CloudFront's function writes it over whatever the viewer sent.
 const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-clipset-origin");
 
+/// So it does this: the viewer's address. Without the secret anybody could have written it.
+pub const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("x-clipset-viewer");
+
 /// The router with what Lambda needs beside: secrets that are fresh at each request, a door that only CloudFront can
 /// open, and metrics.
 pub fn on_lambda(routes: Router, service: Arc<Service>, metrics: Option<Metrics>) -> Router {
@@ -42,9 +45,12 @@ pub fn on_lambda(routes: Router, service: Arc<Service>, metrics: Option<Metrics>
 }
 
 /// Before the request, not beside it: after a long sleep the known secrets may be long out of force.
-async fn with_fresh_secrets(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+async fn with_fresh_secrets(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     service.refresh_secrets().await;
     let known = &service.secrets().origin;
+    if known.is_empty() {
+        request.headers_mut().remove(VIEWER_ADDRESS);
+    }
     let shown = request.headers().get(ORIGIN_SECRET);
     let may_enter = known.is_empty() || shown.is_some_and(|shown| known.iter().any(|secret| is_same(shown, secret)));
     if may_enter { in_time(request, next).await } else { Problem::forbidden(THE_OTHER_DOOR).into_response() }

@@ -102,18 +102,20 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Service>> for MaybeJson<T> {
     }
 }
 
-/// Where the request comes from, as the nearest proxy saw it: the last hop of `X-Forwarded-For`.
+/// Where the request comes from. Whatever stands before us (nginx, on AWS `main`) writes `X-Forwarded-For` over what a
+/// client sent, so its last hop is true; where that is one of `TRUSTED_PROXIES`, the one before it is.
 /// Of an IPv6 address the network alone, for one subscriber has all of it.
 #[derive(Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
-impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+impl FromRequestParts<Arc<Service>> for ClientAddress {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let hops = parts.headers.get_all("x-forwarded-for").iter().next_back();
-        let last = hops.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-        Ok(Self(last.map(|address: IpAddr| match address.to_canonical() {
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let lines = parts.headers.get_all("x-forwarded-for").iter();
+        let hops: Vec<_> = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).collect();
+        let client = service.config.trusted_proxies.client(hops.into_iter());
+        Ok(Self(client.map(|address| match address {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
             address => address,
         })))

@@ -11,12 +11,15 @@
 
 mod accounts;
 mod address;
+mod cloudfront;
+mod cookies;
 mod documents;
 mod extract;
 mod health;
 mod library;
 mod settings;
 mod shares;
+mod throttle;
 mod uploads;
 
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use clipset_service::{Problem, Service};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 pub use accounts::{AccountError, add_user, ensure_first_admin};
+pub use cloudfront::behind_cloudfront;
 
 /// What handlers are given.
 pub(crate) type App = State<Arc<Service>>;

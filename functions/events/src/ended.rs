@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 
 use crate::look::{PARALLEL_READS, Unreadable, readable};
 
-/// Failed attempts this long ago slow nobody down any more.
-const ATTEMPTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// Failed attempts this long ago slow nobody down any more. Strangers make these documents, so they go soon.
+const ATTEMPTS_KEPT: SignedDuration = SignedDuration::from_hours(2);
 
 /// A reservation is older than its video's document by moments; without one after this time there will be none.
 const RESERVED_WITHOUT_VIDEO: SignedDuration = SignedDuration::from_hours(1);
@@ -59,7 +59,7 @@ pub(crate) async fn documents(
         |held: &Attempts| held.last.is_none_or(|last| last + ATTEMPTS_KEPT < now),
         unreadable,
     );
-    gone(attempts.await?, "nobody failed to sign in there for a day");
+    gone(attempts.await?, "nobody failed to sign in there for two hours");
     Ok(documents)
 }
 

@@ -12,6 +12,7 @@ mod embedded_bucket;
 mod log;
 mod pages_and_api;
 mod presigned;
+mod proxies;
 mod ranges;
 mod secrets;
 mod table;

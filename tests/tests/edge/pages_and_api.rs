@@ -15,6 +15,8 @@ fn the_api_sees_the_request_and_who_it_really_came_from() {
         ("X-Forwarded-Proto", "https"),
         ("X-Real-IP", "6.6.6.6"),
         ("Forwarded", "for=6.6.6.6"),
+        ("X-Clipset-Origin", "guessed"),
+        ("X-Clipset-Viewer", "6.6.6.6"),
     ];
     let answer = send(world.nginx.address(), "POST", "/api/videos/a%20b/x?q=%2F&token=t", &headers, b"{\"a\":1}");
     assert_eq!((answer.status, answer.text().as_str()), (200, "{\"from\":\"api\"}"));
@@ -28,7 +30,9 @@ fn the_api_sees_the_request_and_who_it_really_came_from() {
     assert_eq!(seen.header("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(seen.header("x-forwarded-proto"), Some("http"));
     assert_eq!(seen.header("x-real-ip"), Some("127.0.0.1"));
-    assert_eq!(seen.header("forwarded"), None);
+    for name in ["forwarded", "x-clipset-origin", "x-clipset-viewer"] {
+        assert_eq!(seen.header(name), None, "{name}");
+    }
 }
 
 #[test]

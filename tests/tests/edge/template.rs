@@ -5,7 +5,7 @@ use std::process::Command;
 
 use clipset_tests::nginx::{SITE_TEMPLATE, render};
 
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 13] = [
     "HLS_SIGNING_SECRET",
     "HLS_SIGNING_SECRET_PREVIOUS",
     "LISTEN",
@@ -18,6 +18,7 @@ const VARIABLES: [&str; 12] = [
     "TOMBSTONES_DIR",
     "RUN_DIR",
     "ACCESS_LOG",
+    "REAL_IP_FROM",
 ];
 
 /// http level of nginx.conf in the official image, 1.28.
@@ -65,6 +66,7 @@ fn the_site_fits_into_the_official_images_configuration() {
         run,
         run,
         &log,
+        "",
     ];
     let variables: Vec<_> = VARIABLES.into_iter().zip(values).collect();
     fs::write(folder.path().join("conf.d/default.conf"), render(SITE_TEMPLATE, &variables)).unwrap();

@@ -34,6 +34,26 @@ export const changeMember = (
 ): Promise<Member & { reset_url?: string; reset_expires_at?: string }> =>
   patch(`/api/users/${encodeURIComponent(username)}`, change)
 
+export interface Transferred {
+  transferred: number
+  /** Clips that are still to be handed over: ask again. */
+  remaining: number
+  /** Uploads under way, which stay. */
+  uploading: number
+  /** Clips whose records cannot be read, which stay. */
+  unreadable: string[]
+}
+
+/** Hands all clips of one member over to another; asks again until none is left. */
+export async function transferClips(from: string, to: string): Promise<Transferred> {
+  let transferred = 0
+  for (;;) {
+    const done = await post<Transferred>(`/api/users/${encodeURIComponent(from)}/clips/transfer`, { to })
+    transferred += done.transferred
+    if (done.remaining === 0 || done.transferred === 0) return { ...done, transferred }
+  }
+}
+
 export const listInvitations = async (): Promise<Invitation[]> =>
   (await get<{ invitations: Invitation[] }>('/api/invitations')).invitations
 

@@ -1,10 +1,9 @@
 //! Invitation links: made by administrators, used once, for a week.
 
 use axum::{extract::State, response::IntoResponse};
-use clipset_bucket::Bucket;
 use clipset_core::{
     Timestamp,
-    account::{Invitation, Role},
+    account::{Account, Invitation, Role},
     id::Username,
     key::DocumentKey,
 };
@@ -15,7 +14,10 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::session::sha256;
+use super::{
+    session::sha256,
+    users::{account, accounts, change_account},
+};
 use crate::{App, NO_STORE, documents::read_all, extract::Admin};
 
 const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -69,9 +71,10 @@ pub(crate) struct InvitationView {
 }
 
 impl InvitationView {
-    fn new(invitation: Invitation, now: Timestamp) -> Self {
+    /// `counts`: whether it opens anything, as long as it is neither used nor at its end.
+    fn new(invitation: Invitation, counts: bool, now: Timestamp) -> Self {
         Self {
-            open: invitation.is_open(now),
+            open: counts && invitation.is_open(now),
             id: invitation.id,
             email: invitation.email,
             role: invitation.role,
@@ -112,27 +115,36 @@ pub(crate) async fn invite(
     if email.as_ref().is_some_and(|text| text.chars().count() > 254 || text.chars().any(char::is_control)) {
         return Err(Problem::invalid("An email address has at most 254 characters."));
     }
-    let now = Timestamp::now();
-    let (ticket, invitation) = issue(&service.bucket, admin.username, given.role, email, None, now).await?;
+    let (ticket, invitation) = issue(&service, admin.username, given.role, email, None).await?;
     let token = format!("{}.{}", ticket.id, ticket.secret);
     let url = format!("{}/register#{token}", service.config.public_url);
-    let invitation = InvitationView::new(invitation, now);
+    let invitation = InvitationView::new(invitation, true, Timestamp::now());
     Ok((StatusCode::CREATED, NO_STORE, Json(Invited { invitation, invitation_token: token, url })))
 }
 
-/// A link with which `username` sets a new password, and its end.
+/// A link with which `username` sets a new password, and its end. It ends those made before.
 ///
 /// # Errors
-/// [`Problem`] 503.
+/// [`Problem`] 404, 503.
 pub(crate) async fn reset_link(
     service: &Service,
     admin: Username,
     username: Username,
     role: Role,
 ) -> Result<(String, Timestamp), Problem> {
-    let (ticket, invitation) = issue(&service.bucket, admin, role, None, Some(username), Timestamp::now()).await?;
+    let (ticket, invitation) = issue(service, admin, role, None, Some(username.clone())).await?;
+    change_account(service, &username, |account| {
+        account.reset_link = Some(invitation.id.clone());
+        Ok(())
+    })
+    .await?;
     let url = format!("{}/reset#{}.{}", service.config.public_url, ticket.id, ticket.secret);
     Ok((url, invitation.expires_at))
+}
+
+/// Whether whoever made the link may still do so, given their account. One that was deleted stands behind nothing.
+pub(crate) fn has_maker(invitation: &Invitation, maker: Option<&Account>) -> bool {
+    maker.map_or(invitation.by_key, |maker| maker.stands_behind(invitation))
 }
 
 #[derive(Serialize)]
@@ -146,8 +158,14 @@ pub(crate) async fn list(State(service): App, _: Admin) -> Result<Json<Invitatio
     let names = service.bucket.children("accounts/invitations/").await?;
     let keys = names.iter().filter_map(|name| Uuid::try_parse(name.strip_suffix(".json")?).ok()).map(key);
     let found: Vec<Invitation> = read_all(&service.bucket, keys.collect()).await?;
-    let found = found.into_iter().map(|invitation| InvitationView::new(invitation, now));
-    let mut invitations: Vec<_> = found.collect();
+    let accounts = accounts(&service).await?;
+    let account = |name: &Username| accounts.iter().find(|account| account.username == *name);
+    let views = found.into_iter().map(|link| {
+        let newest = |username| account(username).is_some_and(|held| held.may_be_reset_by(&link));
+        let counts = has_maker(&link, account(&link.invited_by)) && link.resets.as_ref().is_none_or(newest);
+        InvitationView::new(link, counts, now)
+    });
+    let mut invitations: Vec<_> = views.collect();
     invitations.sort_by_key(|invitation| std::cmp::Reverse(invitation.created_at));
     Ok(Json(Invitations { invitations }))
 }
@@ -162,26 +180,29 @@ pub(crate) async fn withdraw(State(service): App, _: Admin, PathId(id): PathId<U
 }
 
 async fn issue(
-    bucket: &Bucket,
+    service: &Service,
     invited_by: Username,
     role: Role,
     email: Option<String>,
     resets: Option<Username>,
-    now: Timestamp,
 ) -> Result<(Ticket, Invitation), Problem> {
     let ticket = Ticket::new();
     let life = if resets.is_some() { RESET_LIFE } else { INVITATION_LIFE };
+    let maker = account(service, &invited_by).await?;
+    // A cut-off of the maker's links may lie in the future by what our clocks differ.
+    let now = Timestamp::now().max(maker.as_ref().and_then(|maker| maker.links_not_before).unwrap_or(Timestamp::MIN));
     let invitation = Invitation {
         id: ticket.id.to_string(),
         secret_hash: sha256(&ticket.secret),
         email,
         role,
         resets,
+        by_key: maker.is_none(),
         invited_by,
         created_at: now,
         expires_at: now.saturating_add(life).expect("a duration in hours"),
         used_by: None,
     };
-    bucket.create(&ticket.key(), &invitation).await?;
+    service.bucket.create(&ticket.key(), &invitation).await?;
     Ok((ticket, invitation))
 }

@@ -11,16 +11,12 @@ use clipset_service::{Json, Problem};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    passwords::{Turn, require_good},
-    session,
-    throttle::Attempt,
-    users::change_account,
-};
+use super::{device, passwords::require_good, session, users::change_account};
 use crate::{
     App,
     address::require_same_origin,
     extract::{ClientAddress, Member},
+    throttle::{Attempt, Guesser, Lock},
 };
 
 #[derive(Deserialize)]
@@ -29,8 +25,8 @@ pub(crate) struct Credentials {
     password: String,
 }
 
-/// `POST /api/auth/login`. The turn is held from the look at past failures until this one is
-/// counted, so that attempts at once are attempts one after the other.
+/// `POST /api/auth/login`. The turn is held until the attempt has ended, so that attempts at once are attempts one after
+/// the other.
 pub(crate) async fn login(
     State(service): App,
     ClientAddress(address): ClientAddress,
@@ -40,25 +36,27 @@ pub(crate) async fn login(
     // Or another site could sign its visitor in as someone else.
     require_same_origin(&headers, &service.config.public_url)?;
     let username = given.username.trim().parse::<Username>().ok();
-    let turn = Turn::take().await?;
-    let attempt = Attempt::begin(&service.bucket, username.as_ref(), address).await?;
     let account = match &username {
         Some(name) => service.bucket.read::<Account>(&DocumentKey::Account(name.clone())).await?,
         None => None,
     };
     let account = account.map(|found| found.value);
+    let known = account.as_ref().and_then(|account| device::known(&service, &headers, account));
+    let guesser = match (&username, known) {
+        (Some(name), Some(device)) => Guesser::KnownDevice(name, device),
+        (name, _) => Guesser::Stranger(name.as_ref().map(Lock::Account), address),
+    };
+    let (turn, attempt) = Attempt::begin(&service.bucket, guesser).await?;
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let (turn, good) = turn.verify(given.password, hash).await?;
-    let Some(account) = account.filter(|_| good) else {
-        attempt.failed().await?;
-        return Err(Problem::unauthorized("The username or the password is wrong."));
-    };
+    let account = account.filter(|_| good);
+    let account = account.ok_or_else(|| Problem::unauthorized("The username or the password is wrong."))?;
     attempt.succeeded().await?;
     drop(turn);
     if account.disabled {
         return Err(Problem::forbidden("This account is disabled: ask an administrator."));
     }
-    session::start(&service, &account, Timestamp::now()).await
+    session::start(&service, &account, known, Timestamp::now()).await
 }
 
 #[derive(Serialize)]
@@ -83,18 +81,21 @@ pub(crate) struct PasswordChange {
 pub(crate) async fn change_password(
     State(service): App,
     Member(viewer): Member,
-    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
     Json(given): Json<PasswordChange>,
 ) -> Result<Response, Problem> {
     require_good(&given.new_password)?;
-    let turn = Turn::take().await?;
-    let attempt = Attempt::begin(&service.bucket, Some(&viewer.username), address).await?;
     let account = service.bucket.read::<Account>(&DocumentKey::Account(viewer.username.clone())).await?;
     let account = account.ok_or_else(|| Problem::conflict("This token has no account, so there is no password."))?;
+    let device = device::known(&service, &headers, &account.value);
+    let guesser = match device {
+        Some(device) => Guesser::KnownDevice(&viewer.username, device),
+        None => Guesser::TokenHolder(&viewer.username),
+    };
+    let (turn, attempt) = Attempt::begin(&service.bucket, guesser).await?;
     let known = account.value.password_hash;
     let (turn, good) = turn.verify(given.current_password, Some(known.clone())).await?;
     if !good {
-        attempt.failed().await?;
         return Err(Problem::forbidden("The present password is wrong."));
     }
     attempt.succeeded().await?;
@@ -110,7 +111,7 @@ pub(crate) async fn change_password(
     });
     let account = account.await?;
     session::end_all(&service, &account.username).await;
-    session::start(&service, &account, Timestamp::now()).await
+    session::start(&service, &account, device, Timestamp::now()).await
 }
 
 /// The next whole second: tokens count in seconds, and those of this second are refused too.

@@ -1,5 +1,6 @@
 //! Accounts: signing in and out, invitations, members, and the first administrator.
 
+mod device;
 mod invitations;
 mod login;
 mod open;
@@ -7,7 +8,7 @@ mod passwords;
 mod refresh;
 mod register;
 mod session;
-mod throttle;
+mod transfer;
 mod users;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use clipset_service::Service;
 
 pub use open::{AccountError, add_user, ensure_first_admin};
 pub(crate) use passwords::Turn;
-pub(crate) use session::member_by_cookie;
+pub(crate) use session::{member_by_cookie, sha256};
 
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
@@ -34,4 +35,5 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
         .route("/api/invitations/{id}", delete(invitations::withdraw))
         .route("/api/users", get(users::list))
         .route("/api/users/{username}", patch(users::change))
+        .route("/api/users/{username}/clips/transfer", post(transfer::transfer))
 }

@@ -58,15 +58,7 @@ pub async fn add_user(service: &Service, username: &Username, password: &str, ro
     let failed = |_: Problem| AccountError::Hash;
     let turn = Turn::take().await.map_err(failed)?;
     let (_turn, password_hash) = turn.hash(password.to_owned()).await.map_err(failed)?;
-    let now = Timestamp::now();
-    let account = Account {
-        username: username.clone(),
-        role,
-        password_hash,
-        disabled: false,
-        tokens_not_before: Timestamp::from_second(now.as_second()).unwrap_or(now),
-        created_at: now,
-    };
+    let account = Account::new(username.clone(), role, password_hash, Timestamp::now());
     match service.bucket.create(&DocumentKey::Account(username.clone()), &account).await {
         Ok(_) => {
             service.gate.account_changed(username);

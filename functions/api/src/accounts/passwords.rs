@@ -23,10 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 static TURNS: Semaphore = Semaphore::const_new(1);
 
+/// Where strangers wait: one of them at most stands between a member and the next turn.
+static STRANGERS: Semaphore = Semaphore::const_new(1);
+
 /// The right to compute one password at a time. It moves through every computation, so that a
 /// request that was given up keeps others waiting until its computation has ended.
 pub(crate) struct Turn {
-    _permit: SemaphorePermit<'static>,
+    _permits: Vec<SemaphorePermit<'static>>,
 }
 
 impl Turn {
@@ -35,8 +38,27 @@ impl Turn {
     /// # Errors
     /// [`Problem`] 429 where too many wait.
     pub(crate) async fn take() -> Result<Self, Problem> {
-        match tokio::time::timeout(PATIENCE, TURNS.acquire()).await {
-            Ok(Ok(permit)) => Ok(Self { _permit: permit }),
+        Self::pass(&[&TURNS]).await
+    }
+
+    /// Waits for it behind whoever is known here.
+    ///
+    /// # Errors
+    /// [`Problem`] 429 where too many wait.
+    pub(crate) async fn take_as_stranger() -> Result<Self, Problem> {
+        Self::pass(&[&STRANGERS, &TURNS]).await
+    }
+
+    async fn pass(doors: &[&'static Semaphore]) -> Result<Self, Problem> {
+        let passed = async {
+            let mut permits = Vec::new();
+            for door in doors {
+                permits.push(door.acquire().await.ok()?);
+            }
+            Some(Self { _permits: permits })
+        };
+        match tokio::time::timeout(PATIENCE, passed).await {
+            Ok(Some(turn)) => Ok(turn),
             _ => Err(Problem::too_many_attempts(PATIENCE.as_secs())),
         }
     }

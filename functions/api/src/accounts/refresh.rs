@@ -13,13 +13,16 @@ use clipset_core::{
 use clipset_service::{Problem, Service};
 use http::{HeaderMap, StatusCode};
 
-use super::session::{self, RefreshToken};
+use super::{
+    device,
+    session::{self, RefreshToken},
+};
 use crate::{App, NO_STORE, address::require_same_origin};
 
 /// `POST /api/auth/refresh`: a new pair for the cookie, whose token counts once.
 pub(crate) async fn refresh(State(service): App, headers: HeaderMap) -> Result<Response, Problem> {
     let token = session::presented(&service, &headers)?;
-    match renew(&service, &token).await {
+    match renew(&service, &headers, &token).await {
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
             let mut response = problem.into_response();
             session::set_cookie(&mut response, &service, "");
@@ -43,7 +46,7 @@ pub(crate) async fn logout(State(service): App, headers: HeaderMap) -> Result<Re
     Ok(response)
 }
 
-async fn renew(service: &Service, token: &RefreshToken) -> Result<Response, Problem> {
+async fn renew(service: &Service, headers: &HeaderMap, token: &RefreshToken) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let account = service.bucket.read::<Account>(&DocumentKey::Account(token.username.clone())).await?;
     let account = account.ok_or_else(session::signed_out)?.value;
@@ -64,7 +67,8 @@ async fn renew(service: &Service, token: &RefreshToken) -> Result<Response, Prob
         Ok(held) => {
             // Not the successor only where the secret key was changed in between.
             let next = Some(&next).filter(|next| held.value.token_hash == next.hash());
-            Ok(session::pair(service, &account, next, now))
+            let known = device::known(service, headers, &account);
+            Ok(session::pair(service, &account, next, known, now))
         }
         Err(UpdateError::Bucket(error)) => Err(error.into()),
         Err(UpdateError::Missing) => Err(session::signed_out()),

@@ -16,11 +16,11 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::{
-    invitations::Ticket,
+    invitations::{Ticket, has_maker},
     login::cut_off,
     passwords::{Turn, require_good},
     session,
-    users::change_account,
+    users::{account, change_account},
 };
 use crate::{App, address::require_same_origin};
 
@@ -51,12 +51,16 @@ pub(crate) async fn register(
         (None, None) => return Err(Problem::invalid("Choose a username.")),
     };
     require_usable(&invitation, &username)?;
+    require_maker(&service, &invitation).await?;
     require_good(&given.password)?;
-    if invitation.resets.is_none() {
-        require_free(&service, &username).await?;
+    match invitation.resets {
+        Some(_) => require_newest(&service, &invitation, &username).await?,
+        None => require_free(&service, &username).await?,
     }
     let (turn, password_hash) = Turn::take().await?.hash(given.password).await?;
     drop(turn);
+    // Once more, for the turn may have taken a while.
+    require_maker(&service, &invitation).await?;
     // Whoever writes this first has used it. Killed after it, one may use it again for the same name.
     let key = ticket.key();
     let spent = service.bucket.update(&key, |held: &mut Invitation| {
@@ -72,33 +76,29 @@ pub(crate) async fn register(
     let now = Timestamp::now();
     if invitation.resets.is_some() {
         let account = change_account(&service, &username, |account| {
+            if !account.may_be_reset_by(&invitation) {
+                return Err(no_such_invitation());
+            }
+            account.reset_link = Some(invitation.id.clone());
             account.password_hash.clone_from(&password_hash);
             account.tokens_not_before = cut_off(now);
             Ok(())
         });
         let account = account.await?;
         session::end_all(&service, &username).await;
-        service.bucket.remove(&DocumentKey::Attempts(format!("account-{username}"))).await?;
         if account.disabled {
             return Err(Problem::forbidden("The password is set, but the account is disabled: ask an administrator."));
         }
-        return session::start(&service, &account, now).await;
+        return session::start(&service, &account, None, now).await;
     }
-    let account = Account {
-        username: username.clone(),
-        role: invitation.role,
-        password_hash,
-        disabled: false,
-        tokens_not_before: Timestamp::from_second(now.as_second()).unwrap_or(now),
-        created_at: now,
-    };
+    let account = Account::new(username.clone(), invitation.role, password_hash, now);
     match service.bucket.create(&DocumentKey::Account(username.clone()), &account).await {
         Ok(_) => {}
         Err(BucketError::Conflict { .. }) => return Err(taken()),
         Err(error) => return Err(error.into()),
     }
     service.gate.account_changed(&username);
-    let mut response = session::start(&service, &account, now).await?.into_response();
+    let mut response = session::start(&service, &account, None, now).await?.into_response();
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
@@ -112,9 +112,20 @@ fn require_usable(invitation: &Invitation, username: &Username) -> Result<(), Pr
     }
 }
 
+/// 404 unless whoever made the link is an administrator still: a link is worth what its maker may do now.
+async fn require_maker(service: &Service, invitation: &Invitation) -> Result<(), Problem> {
+    let maker = account(service, &invitation.invited_by).await?;
+    if has_maker(invitation, maker.as_ref()) { Ok(()) } else { Err(no_such_invitation()) }
+}
+
+/// 404 unless no newer link to set this password was made or used.
+async fn require_newest(service: &Service, invitation: &Invitation, username: &Username) -> Result<(), Problem> {
+    let held = account(service, username).await?;
+    if held.is_some_and(|account| account.may_be_reset_by(invitation)) { Ok(()) } else { Err(no_such_invitation()) }
+}
+
 async fn require_free(service: &Service, username: &Username) -> Result<(), Problem> {
-    let held = service.bucket.read::<Account>(&DocumentKey::Account(username.clone())).await?;
-    if held.is_none() { Ok(()) } else { Err(taken()) }
+    if account(service, username).await?.is_none() { Ok(()) } else { Err(taken()) }
 }
 
 fn taken() -> Problem {

@@ -11,17 +11,14 @@ use clipset_core::{
     key::DocumentKey,
 };
 use clipset_service::{ACCESS_LIFE_SECONDS, Json, Problem, Service};
-use cookie::{Cookie, SameSite};
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{
-    NO_STORE,
-    address::{PublicAddress, require_same_origin},
-};
+use super::device;
+use crate::{NO_STORE, address::require_same_origin, cookies};
 
 /// What the cookie holds: `{username}~{session}~{secret}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +73,23 @@ impl FromStr for RefreshToken {
 
 /// SHA-256 of a random secret, hex.
 pub(crate) fn sha256(secret: &str) -> String {
-    Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(secret))
 }
 
-/// Signs a device in: the answer with an access token and the cookie.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Signs a device in: the answer with an access token and the cookies. `known` is the device if it has signed in before.
 ///
 /// # Errors
 /// [`Problem`] 503.
-pub(crate) async fn start(service: &Service, account: &Account, now: Timestamp) -> Result<Response, Problem> {
+pub(crate) async fn start(
+    service: &Service,
+    account: &Account,
+    known: Option<Uuid>,
+    now: Timestamp,
+) -> Result<Response, Problem> {
     let token = RefreshToken::first(account.username.clone());
     let session = Session {
         username: account.username.clone(),
@@ -95,34 +101,32 @@ pub(crate) async fn start(service: &Service, account: &Account, now: Timestamp) 
         expires_at: now.saturating_add(SESSION_LIFE).expect("a duration in hours"),
     };
     service.bucket.create(&token.key(), &session).await?;
-    Ok(pair(service, account, Some(&token), now))
+    Ok(pair(service, account, Some(&token), known, now))
 }
 
-/// The answer with an access token, and with the cookie if there is a new one.
-pub(crate) fn pair(service: &Service, account: &Account, token: Option<&RefreshToken>, now: Timestamp) -> Response {
+/// The answer with an access token, and with the cookies if there is a new refresh token. A device has the name of its
+/// first session, so that one session never makes two of them.
+pub(crate) fn pair(
+    service: &Service,
+    account: &Account,
+    token: Option<&RefreshToken>,
+    known: Option<Uuid>,
+    now: Timestamp,
+) -> Response {
     let issued = now.max(account.tokens_not_before).as_second();
     let access = service.tokens.access(&account.username, account.role, issued, ACCESS_LIFE_SECONDS);
     let body = json!({"access_token": access, "token_type": "bearer", "expires_in": ACCESS_LIFE_SECONDS});
     let mut response = (NO_STORE, Json(body)).into_response();
     if let Some(token) = token {
         set_cookie(&mut response, service, &token.to_string());
+        device::remember(&mut response, service, account, known.unwrap_or(token.session), now);
     }
     response
 }
 
 /// Sets the refresh cookie; an empty value takes it away.
 pub(crate) fn set_cookie(response: &mut Response, service: &Service, value: &str) {
-    let address = PublicAddress::new(&service.config.public_url);
-    let life = if value.is_empty() { 0 } else { SESSION_LIFE.as_secs() };
-    let cookie = Cookie::build((cookie_name(service), value))
-        .path("/api")
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .secure(address.is_https())
-        .max_age(cookie::time::Duration::seconds(life));
-    if let Ok(cookie) = HeaderValue::from_str(&cookie.to_string()) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    cookies::set(response, service, cookies::name(service, "refresh"), value, SESSION_LIFE);
 }
 
 /// The token of the refresh cookie, from a page of ours.
@@ -130,14 +134,8 @@ pub(crate) fn set_cookie(response: &mut Response, service: &Service, value: &str
 /// # Errors
 /// [`Problem`] 401 without a well-formed one, 403 from another site.
 pub(crate) fn presented(service: &Service, headers: &HeaderMap) -> Result<RefreshToken, Problem> {
-    let name = cookie_name(service);
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let token = cookies
-        .flat_map(Cookie::split_parse)
-        .filter_map(Result::ok)
-        .find(|cookie| cookie.name() == name)
-        .and_then(|cookie| cookie.value().parse().ok());
-    let token = token.ok_or_else(signed_out)?;
+    let value = cookies::get(headers, &cookies::name(service, "refresh"));
+    let token = value.and_then(|value| value.parse().ok()).ok_or_else(signed_out)?;
     require_same_origin(headers, &service.config.public_url)?;
     Ok(token)
 }
@@ -173,11 +171,6 @@ pub(crate) async fn end_all(service: &Service, username: &Username) {
 
 pub(crate) fn signed_out() -> Problem {
     Problem::unauthorized("You are signed out: sign in again.")
-}
-
-/// Two installations on one host are told apart by their port, which cookies do not know.
-fn cookie_name(service: &Service) -> String {
-    format!("clipset_refresh_{}", PublicAddress::new(&service.config.public_url).port())
 }
 
 #[cfg(test)]

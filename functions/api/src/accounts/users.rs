@@ -108,28 +108,29 @@ pub(crate) async fn change(
     PathId(username): PathId<Username>,
     Json(given): Json<Change>,
 ) -> Result<impl IntoResponse, Problem> {
-    let before = service.bucket.read::<Account>(&DocumentKey::Account(username.clone())).await?;
-    let before = before.ok_or_else(no_such_user)?.value;
+    let before = account(&service, &username).await?.ok_or_else(no_such_user)?;
     let takes_power = |account: &Account| {
-        is_active_admin(account) && (given.role == Some(Role::User) || given.disabled == Some(true))
+        account.is_active_admin() && (given.role == Some(Role::User) || given.disabled == Some(true))
     };
     if takes_power(&before) && !others_administer(&service, &username).await? {
         return Err(last_admin());
     }
     let mut ended = false;
-    let account = change_account(&service, &username, |account| {
+    let changed = change_account(&service, &username, |account| {
         let was = (account.role, account.disabled);
         account.role = given.role.unwrap_or(account.role);
         account.disabled = given.disabled.unwrap_or(account.disabled);
         ended = account.role != was.0 || (account.disabled && !was.1);
         if ended {
             account.tokens_not_before = cut_off(Timestamp::now());
+            // Its links end for good: they do not come back with the account.
+            account.links_not_before = Some(Timestamp::now());
         }
         Ok(())
     });
-    let account = account.await?;
+    let account = changed.await?;
     // Two administrators may have demoted each other at the same time: then both take it back.
-    if takes_power(&before) && !is_active_admin(&account) && !others_administer(&service, &username).await? {
+    if takes_power(&before) && !account.is_active_admin() && !others_administer(&service, &username).await? {
         change_account(&service, &username, |account| {
             (account.role, account.disabled) = (before.role, before.disabled);
             Ok(())
@@ -162,24 +163,33 @@ pub(crate) async fn change_account(
     Ok(changed.value)
 }
 
-async fn accounts(service: &Service) -> Result<Vec<Account>, BucketError> {
+/// One account as it is now.
+///
+/// # Errors
+/// [`BucketError`].
+pub(crate) async fn account(service: &Service, username: &Username) -> Result<Option<Account>, BucketError> {
+    let found = service.bucket.read::<Account>(&DocumentKey::Account(username.clone())).await?;
+    Ok(found.map(|found| found.value))
+}
+
+/// Every account.
+///
+/// # Errors
+/// [`BucketError`].
+pub(crate) async fn accounts(service: &Service) -> Result<Vec<Account>, BucketError> {
     let names = service.bucket.children("accounts/users/").await?;
     let names = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<Username>().ok());
     read_all(&service.bucket, names.map(DocumentKey::Account).collect()).await
 }
 
 async fn others_administer(service: &Service, but: &Username) -> Result<bool, BucketError> {
-    Ok(accounts(service).await?.iter().any(|account| account.username != *but && is_active_admin(account)))
-}
-
-fn is_active_admin(account: &Account) -> bool {
-    account.role == Role::Admin && !account.disabled
+    Ok(accounts(service).await?.iter().any(|account| account.username != *but && account.is_active_admin()))
 }
 
 fn last_admin() -> Problem {
     Problem::conflict("This is the last active administrator: make another one first.")
 }
 
-fn no_such_user() -> Problem {
+pub(crate) fn no_such_user() -> Problem {
     Problem::not_found("There is no such user.")
 }

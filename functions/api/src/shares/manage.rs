@@ -3,7 +3,6 @@
 use axum::extract::State;
 use clipset_core::{
     Timestamp,
-    account::Attempts,
     id::{ShareId, ShortId, Username},
     key::DocumentKey,
     share::Share,
@@ -88,7 +87,6 @@ pub(crate) async fn share(
         created_at: now,
         expires_at: life.and_then(|life| now.checked_add(life).ok()),
         password_hash,
-        attempts: Attempts::default(),
     };
     service.bucket.create(&DocumentKey::Share(share.share_id.clone()), &share).await?;
     Ok((StatusCode::CREATED, Json(ShareView::new(share, &service))))

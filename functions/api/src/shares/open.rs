@@ -1,15 +1,13 @@
 //! Opening a share: a token for its video alone.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use clipset_bucket::UpdateError;
 use clipset_core::{
-    Timestamp,
-    account::Attempts,
     id::{ShareId, ShortId},
-    key::DocumentKey,
     listing::Entry,
     share::Share,
     video::Video,
@@ -18,12 +16,12 @@ use clipset_service::{Json, PathId, Problem, Service};
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
-use super::{find, no_such_share, session};
+use super::{find, session};
 use crate::{
     App, NO_STORE,
-    accounts::Turn,
-    extract::MaybeJson,
+    extract::{ClientAddress, MaybeJson},
     library::{format_name, work},
+    throttle::{Attempt, Guesser, Lock},
 };
 
 #[derive(Deserialize, Default)]
@@ -60,6 +58,7 @@ pub(crate) async fn open(
     State(service): App,
     PathId(id): PathId<ShareId>,
     headers: HeaderMap,
+    ClientAddress(address): ClientAddress,
     MaybeJson(key): MaybeJson<Key>,
 ) -> Result<Response, Problem> {
     let (share, video) = find(&service, &id).await?;
@@ -68,7 +67,7 @@ pub(crate) async fn open(
         && !session::is_open(&service, &share, hash, &headers)
     {
         let wanted = || Problem::forbidden("This share asks for its password.").with("password_required", true);
-        require_password(&service, &id, key.password.ok_or_else(wanted)?).await?;
+        require_password(&service, &share, key.password.ok_or_else(wanted)?, address).await?;
         cookie = session::cookie(&service, &share, hash);
     }
     let pass = service.gate.pass_of_share(&share);
@@ -81,62 +80,20 @@ pub(crate) async fn open(
     Ok(response)
 }
 
-/// 403 unless `password` is the share's; wrong ones cost time, counted with the share. As at a
-/// sign-in, the turn is held from the look at past failures until this one is counted, and after a
-/// failure each further attempt counts before it is tried.
-async fn require_password(service: &Service, id: &ShareId, password: String) -> Result<(), Problem> {
-    let turn = Turn::take().await?;
-    let key = DocumentKey::Share(id.clone());
-    let found = service.bucket.read::<Share>(&key).await?.ok_or_else(no_such_share)?;
-    require_no_wait(&found.value.attempts)?;
-    let counted = found.value.attempts.failures > 0;
-    if counted {
-        change(service, &key, |attempts| {
-            require_no_wait(attempts)?;
-            attempts.fail(Timestamp::now());
-            Ok(())
-        })
-        .await?;
-    }
-    let (_turn, good) = turn.verify(password, found.value.password_hash).await?;
-    match (good, counted) {
-        (true, false) => Ok(()),
-        (true, true) => {
-            change(service, &key, |attempts| {
-                *attempts = Attempts::default();
-                Ok(())
-            })
-            .await
-        }
-        (false, _) => {
-            if !counted {
-                change(service, &key, |attempts| {
-                    attempts.fail(Timestamp::now());
-                    Ok(())
-                })
-                .await?;
-            }
-            Err(Problem::forbidden("The password is wrong.").with("password_required", true))
-        }
-    }
-}
-
-async fn change(
+/// 403 unless `password` is the share's; wrong ones cost time.
+async fn require_password(
     service: &Service,
-    key: &DocumentKey,
-    mut change: impl FnMut(&mut Attempts) -> Result<(), Problem>,
+    share: &Share,
+    password: String,
+    address: Option<IpAddr>,
 ) -> Result<(), Problem> {
-    match service.bucket.update(key, |share: &mut Share| change(&mut share.attempts)).await {
-        Ok(_) => Ok(()),
-        Err(UpdateError::Missing) => Err(no_such_share()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn require_no_wait(attempts: &Attempts) -> Result<(), Problem> {
-    match attempts.wait(Timestamp::now()) {
-        0 => Ok(()),
-        seconds => Err(Problem::too_many_attempts(seconds)),
+    let guesser = Guesser::Stranger(Some(Lock::Share(&share.share_id)), address);
+    let (turn, attempt) = Attempt::begin(&service.bucket, guesser).await?;
+    let (_turn, good) = turn.verify(password, share.password_hash.clone()).await?;
+    if good {
+        attempt.succeeded().await
+    } else {
+        Err(Problem::forbidden("The password is wrong.").with("password_required", true))
     }
 }
 

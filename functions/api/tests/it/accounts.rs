@@ -218,7 +218,7 @@ async fn guessing_the_present_password_is_slowed_too() {
     for _ in 0..5 {
         app.post("/api/auth/password").bearer(&token).json(&guess).await.expect(403);
     }
-    app.prolong_wait("account-ada").await;
+    app.prolong_wait("devices/ada/token").await;
     app.post("/api/auth/password").bearer(&token).json(&guess).await.expect(429);
 }
 

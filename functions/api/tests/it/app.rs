@@ -13,7 +13,7 @@ use clipset_core::{
     video::{HlsStream, Publication, Upload, Video},
 };
 use clipset_local_bucket::Server;
-use clipset_service::{Config, JobBackend, Secrets, Service};
+use clipset_service::{Config, JobBackend, Secrets, Service, TrustedProxies};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -66,6 +66,7 @@ impl TestApp {
             public_url: PUBLIC_URL.into(),
             job_backend: JobBackend::Runner,
             tombstones: Some(folder.path().join("tombstones")),
+            trusted_proxies: TrustedProxies::default(),
             bucket: BucketConfig {
                 bucket: "clipset".into(),
                 endpoint: Some(endpoint.clone()),
@@ -152,6 +153,17 @@ impl TestApp {
         let key = DocumentKey::Attempts(name.to_owned());
         let attempts = self.service.bucket.update(&key, prolong).await.unwrap().value;
         assert_eq!(attempts.failures, 10);
+    }
+
+    /// As if there had been so many failures just now.
+    pub(crate) async fn put_failures(&self, name: &str, failures: u32) {
+        let attempts = Attempts { failures, last: Some(Timestamp::now()) };
+        self.service.bucket.put(&DocumentKey::Attempts(name.to_owned()), &attempts).await.unwrap();
+    }
+
+    pub(crate) async fn failures(&self, name: &str) -> u32 {
+        let found = self.service.bucket.read::<Attempts>(&DocumentKey::Attempts(name.to_owned())).await.unwrap();
+        found.map_or(0, |found| found.value.failures)
     }
 
     /// A stored video, changed by `change` first.
@@ -277,6 +289,13 @@ impl Answer {
 
     pub(crate) fn access_token(&self) -> String {
         self.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// `name=value` of the cookie by which this device is known.
+    pub(crate) fn device(&self) -> String {
+        let cookies = self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+        let mut devices = cookies.filter(|cookie| cookie.starts_with("clipset_device_"));
+        devices.next().expect("a device").split(';').next().unwrap().to_owned()
     }
 
     /// `name=value` of the refresh cookie.

@@ -11,4 +11,5 @@ mod quota;
 mod settings;
 mod shares;
 mod throttle;
+mod transfer;
 mod uploads;

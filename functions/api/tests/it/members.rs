@@ -265,3 +265,108 @@ async fn the_command_line_is_told_what_is_wrong() {
     let again = clipset_api::add_user(&app.service, &"ada".parse().unwrap(), PASSWORD, Role::User).await;
     assert_eq!(again.unwrap_err().to_string(), "there is an account named ada already");
 }
+
+/// An administrator `eve`, not the only one, and a token of hers.
+async fn eve(app: &TestApp) -> String {
+    app.add_user("chief", Role::Admin).await;
+    app.add_user("eve", Role::Admin).await;
+    app.log_in("eve").await.access_token()
+}
+
+async fn invited_by(app: &TestApp, token: &str) -> Value {
+    app.post("/api/invitations").bearer(token).json(json!({"role": "admin"})).await.expect(201).json()
+}
+
+async fn reset_by(app: &TestApp, token: &str, name: &str) -> String {
+    let asked = app.patch(&format!("/api/users/{name}")).bearer(token).json(json!({"reset_password": true}));
+    asked.await.expect(200).json()["reset_url"].as_str().unwrap().to_owned()
+}
+
+async fn reset(app: &TestApp, url: &str) -> Answer {
+    app.post("/api/auth/register").json(json!({"invitation": url, "password": "battery staple"})).await
+}
+
+async fn open_links(app: &TestApp) -> usize {
+    let listed = app.get("/api/invitations").bearer(&app.root()).await.expect(200).json();
+    listed["invitations"].as_array().unwrap().iter().filter(|one| one["open"] == true).count()
+}
+
+#[tokio::test]
+async fn links_of_an_administrator_end_with_the_disabling_and_do_not_come_back() {
+    let app = TestApp::start().await;
+    app.add_user("bob", Role::User).await;
+    let token = eve(&app).await;
+    let (invitation, link) = (invited_by(&app, &token).await, reset_by(&app, &token, "bob").await);
+    assert_eq!(open_links(&app).await, 2);
+    patch_user(&app, "eve", json!({"disabled": true})).await.expect(200);
+    register(&app, token_of(&invitation), "mallory").await.expect(404);
+    reset(&app, &link).await.expect(404);
+    assert_eq!(open_links(&app).await, 0);
+    patch_user(&app, "eve", json!({"disabled": false})).await.expect(200);
+    register(&app, token_of(&invitation), "mallory").await.expect(404);
+    reset(&app, &link).await.expect(404);
+    app.log_in("bob").await;
+    // What she makes from now on counts again.
+    let token = app.log_in("eve").await.access_token();
+    register(&app, token_of(&invited_by(&app, &token).await), "carl").await.expect(201);
+    let link = reset_by(&app, &token, "bob").await;
+    reset(&app, &link).await.expect(200);
+}
+
+#[tokio::test]
+async fn links_end_when_whoever_made_them_is_no_administrator_any_more_or_is_gone() {
+    let app = TestApp::start().await;
+    app.add_user("bob", Role::User).await;
+    let token = eve(&app).await;
+    let links = [(invited_by(&app, &token).await, reset_by(&app, &token, "bob").await)];
+    patch_user(&app, "eve", json!({"role": "user"})).await.expect(200);
+    for (invitation, link) in &links {
+        register(&app, token_of(invitation), "mallory").await.expect(404);
+        reset(&app, link).await.expect(404);
+    }
+    patch_user(&app, "eve", json!({"role": "admin"})).await.expect(200);
+    register(&app, token_of(&links[0].0), "mallory").await.expect(404);
+    let token = app.log_in("eve").await.access_token();
+    let invitation = invited_by(&app, &token).await;
+    app.service.bucket.remove(&DocumentKey::Account("eve".parse().unwrap())).await.unwrap();
+    register(&app, token_of(&invitation), "mallory").await.expect(404);
+    // Whoever holds the secret key needs no account.
+    register(&app, token_of(&invite(&app).await), "carl").await.expect(201);
+}
+
+#[tokio::test]
+async fn a_newer_reset_link_ends_older_ones_and_a_used_one_ends_all() {
+    let app = TestApp::start().await;
+    app.add_user("bob", Role::User).await;
+    app.add_user("carl", Role::User).await;
+    let root = app.root();
+    let others = reset_by(&app, &root, "carl").await;
+    let older = reset_by(&app, &root, "bob").await;
+    let newer = reset_by(&app, &root, "bob").await;
+    reset(&app, &older).await.expect(404);
+    app.log_in("bob").await;
+    reset(&app, &newer).await.expect(200);
+    for used in [&older, &newer] {
+        assert!(matches!(reset(&app, used).await.status.as_u16(), 404 | 409));
+    }
+    reset(&app, &others).await.expect(200);
+    // Two that are used at once set one password.
+    let links = [reset_by(&app, &root, "bob").await, reset_by(&app, &root, "bob").await];
+    let answers = join_all(links.iter().map(|link| reset(&app, link))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+}
+
+#[tokio::test]
+async fn links_of_the_version_before_still_open_and_end_each_other_too() {
+    let app = TestApp::start().await;
+    app.add_user("bob", Role::User).await;
+    let root = app.root();
+    let links = [reset_by(&app, &root, "bob").await, reset_by(&app, &root, "bob").await];
+    let forget = |account: &mut Account| {
+        account.reset_link = None;
+        Ok::<_, std::convert::Infallible>(())
+    };
+    app.service.bucket.update(&DocumentKey::Account("bob".parse().unwrap()), forget).await.unwrap();
+    reset(&app, &links[0]).await.expect(200);
+    reset(&app, &links[1]).await.expect(404);
+}

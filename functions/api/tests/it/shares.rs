@@ -147,7 +147,10 @@ async fn a_share_asks_for_its_password_and_slows_guessing() {
     for _ in 0..5 {
         open(&app, &id, json!({"password": "guess"})).await.expect(403);
     }
-    change(&app, &id, |share| (share.attempts.failures, share.attempts.last) = (10, Some(Timestamp::now()))).await;
+    let keys = app.service.bucket.keys("accounts/attempts/pairs/shares/").await.unwrap();
+    assert!(keys.len() == 1 && !keys[0].contains(id.as_str()), "who reads a log opens no share: {keys:?}");
+    let pair = keys[0].strip_prefix("accounts/attempts/").unwrap().strip_suffix(".json").unwrap();
+    app.prolong_wait(pair).await;
     let app = app.restarted().await;
     let answer = open(&app, &id, json!({"password": "open sesame"})).await.expect(429);
     assert!(answer.header("retry-after").is_some());
@@ -265,6 +268,28 @@ async fn shares_of_a_disabled_owner_stop_and_go_on_when_the_owner_does() {
             app.get(&format!("/api/videos/{}/stream?token={token}", video.short_id)).await.expect(307);
         }
     }
+}
+
+#[tokio::test]
+async fn one_stranger_who_guesses_a_shares_password_keeps_no_other_guest_out() {
+    let app = TestApp::start().await;
+    let video = private(&app, "The lake").await;
+    let id = share(&app, &video, json!({"password": "open sesame"})).await;
+    let from = |address: &str, password: &str| {
+        let path = format!("/api/shares/{id}/open");
+        app.post(&path).header("x-forwarded-for", address).json(json!({"password": password}))
+    };
+    for _ in 0..5 {
+        from("192.0.2.66", "guess").await.expect(403);
+    }
+    from("192.0.2.7", "open sesame").await.expect(200);
+    // Many strangers together are slowed, and whoever comes between them waits half a minute at most.
+    let keys = app.service.bucket.keys("accounts/attempts/strangers/shares/").await.unwrap();
+    let all = keys[0].strip_prefix("accounts/attempts/").unwrap().strip_suffix(".json").unwrap();
+    app.put_failures(all, 100).await;
+    let answer = from("192.0.2.8", "guess").await.expect(429);
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]

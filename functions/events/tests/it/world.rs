@@ -70,6 +70,7 @@ impl World {
             public_url: "http://clips.test".into(),
             job_backend: JobBackend::Batch,
             tombstones: None,
+            trusted_proxies: clipset_service::TrustedProxies::default(),
             bucket: BucketConfig {
                 bucket: "clipset".into(),
                 endpoint: Some(endpoint),

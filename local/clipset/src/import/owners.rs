@@ -58,15 +58,9 @@ impl Owners {
         );
         let mut made = Vec::new();
         for owner in owners.iter().filter(|owner| !accounts.contains(&format!("{owner}.json"))) {
-            let account = Account {
-                username: owner.clone(),
-                role: Role::User,
-                // No PHC string: no password matches it.
-                password_hash: String::new(),
-                disabled: true,
-                tokens_not_before: now,
-                created_at: now,
-            };
+            // No PHC string: no password matches it.
+            let mut account = Account::new(owner.clone(), Role::User, String::new(), now);
+            account.disabled = true;
             match bucket.create(&DocumentKey::Account(owner.clone()), &account).await {
                 Ok(_) => made.push(owner.clone()),
                 Err(BucketError::Conflict { .. }) => {}

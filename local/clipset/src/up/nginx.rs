@@ -28,6 +28,7 @@ pub(super) fn write_configuration(
     let path =
         |path: &Path| path.to_str().map(str::to_owned).with_context(|| format!("{} is not UTF-8", path.display()));
     let previous = secrets.signing_previous.as_ref().map_or("", |secret| secret.expose());
+    let trusted = plan.trusted_proxies.networks().iter().map(|network| format!("set_real_ip_from {network}; "));
     let values = [
         ("HLS_SIGNING_SECRET", secrets.signing.expose().to_owned()),
         ("HLS_SIGNING_SECRET_PREVIOUS", previous.to_owned()),
@@ -41,6 +42,7 @@ pub(super) fn write_configuration(
         ("TOMBSTONES_DIR", path(&plan.data.path("tombstones"))?),
         ("RUN_DIR", path(&run)?),
         ("ACCESS_LOG", "/dev/stdout".to_owned()),
+        ("REAL_IP_FROM", trusted.collect()),
     ];
     for (template, file) in FILES {
         let template = plan.nginx_dir.join(template);

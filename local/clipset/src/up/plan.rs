@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use clipset_service::TrustedProxies;
 
 use crate::{
     args::UpArgs,
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     pub(super) local_url: String,
     /// The bucket's name.
     pub(super) bucket: String,
+    /// Proxies in front, whose word on a client's address is believed.
+    pub(super) trusted_proxies: TrustedProxies,
     /// The built pages.
     pub(super) pages: PathBuf,
     /// nginx's templates.
@@ -85,6 +88,7 @@ impl Plan {
             public_url: var("PUBLIC_URL").unwrap_or_else(|| url(reachable(args.bind, outward_address), args.port)),
             local_url: url(reachable(args.bind, || None), args.port),
             bucket: var("BUCKET").unwrap_or_else(|| "clipset".to_owned()),
+            trusted_proxies: var("TRUSTED_PROXIES").unwrap_or_default().parse()?,
             demo: !args.no_demo,
             environment: env::vars_os().filter(|(name, _)| is_passed_on(&name.to_string_lossy())).collect(),
             data,

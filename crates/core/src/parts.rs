@@ -1,6 +1,6 @@
 //! How a file is cut into the parts of an upload: fixed when it begins, so that each part has one length.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,15 +70,15 @@ impl PartPlan {
         1..=u32::try_from(self.count()).unwrap_or(u32::MAX)
     }
 
-    /// How many bytes part `number` has; `None` if there is no such part.
-    pub fn length(&self, number: u32) -> Option<u64> {
-        let start = self.start(number).filter(|_| self.numbers().contains(&number))?;
-        Some(self.part_size.min(self.size - start))
+    /// The bytes of the file that make part `number`; `None` if there is no such part.
+    pub fn bytes(&self, number: u32) -> Option<Range<u64>> {
+        let start = self.numbers().contains(&number).then(|| u64::from(number - 1) * self.part_size)?;
+        Some(start..self.size.min(start + self.part_size))
     }
 
-    /// Where in the file part `number` begins.
-    pub fn start(&self, number: u32) -> Option<u64> {
-        u64::from(number).checked_sub(1)?.checked_mul(self.part_size)
+    /// How many bytes part `number` has; `None` if there is no such part.
+    pub fn length(&self, number: u32) -> Option<u64> {
+        self.bytes(number).map(|bytes| bytes.end - bytes.start)
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
             let (mut sum, last) = (0, *plan.numbers().end());
             for number in plan.numbers() {
                 let length = plan.length(number).expect("a part");
-                assert_eq!(plan.start(number), Some(sum), "{size}: part {number}");
+                assert_eq!(plan.bytes(number), Some(sum..sum + length), "{size}: part {number}");
                 assert!(number == last || length >= SMALLEST_PART);
                 sum += length;
             }

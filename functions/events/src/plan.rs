@@ -15,8 +15,8 @@ use clipset_service::Service;
 use crate::ended;
 use jiff::SignedDuration;
 
-/// An upload that was begun this long ago and never completed was given up by its owner.
-const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Parts that no video waits for go so long after their upload began.
+const STRAY_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// One step of a sweep. Its `Display` says what and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RemoveVideo(video) => write!(f, "remove {}: it was deleted", video.short_id),
-            Self::Abandon(video) => write!(f, "delete {}: its upload was given up", video.short_id),
+            Self::Abandon(video) => write!(f, "delete {}: its upload was silent for too long", video.short_id),
             Self::RemoveSuperseded(video, ids) => {
                 write!(f, "remove {} old encode(s) of {}: no signature leads to them", ids.len(), video.short_id)
             }
@@ -116,7 +116,7 @@ pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec
                 actions.push(Action::RemoveVideo(video.clone()));
                 continue;
             }
-            Phase::Uploading if video.created_at + ABANDONED_AFTER < now => {
+            Phase::Uploading if video.abandoned_at() < now => {
                 actions.push(Action::Abandon(video.clone()));
             }
             Phase::Completed | Phase::Failed { .. }
@@ -143,7 +143,7 @@ pub async fn plan(service: &Service, now: Timestamp) -> Result<(Vec<Action>, Vec
     }
     actions.extend(stored.difference(&known).copied().map(Action::RemoveOrphan));
     let waiting: BTreeSet<_> = videos.iter().map(|video| video.upload.upload_id.as_str()).collect();
-    for (key, upload_id) in service.bucket.uploads_before("", now - ABANDONED_AFTER).await? {
+    for (key, upload_id) in service.bucket.uploads_before("", now - STRAY_AFTER).await? {
         if !waiting.contains(upload_id.as_str()) {
             actions.push(Action::AbortUpload { key, upload_id });
         }

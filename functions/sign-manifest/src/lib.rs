@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::{Path, Query, State},
+    middleware::map_response,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -19,7 +20,7 @@ use clipset_core::{
     id::{RenditionName, ShortId},
     playlist::CONTENT_TYPE,
 };
-use clipset_service::{Problem, Service, TokenQuery};
+use clipset_service::{Problem, Service, TokenQuery, never_sniffed};
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::manifests::{Manifests, Wanted};
@@ -29,6 +30,7 @@ pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/videos/{short_id}/hls/master.m3u8", get(master))
         .route("/api/videos/{short_id}/hls/{rendition}/playlist.m3u8", get(rendition))
+        .layer(map_response(never_sniffed))
         .with_state(Arc::new(Manifests::new(service)))
 }
 

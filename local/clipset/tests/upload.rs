@@ -34,6 +34,7 @@ struct World {
     gone: Vec<String>,
     put_answers: Vec<StatusCode>,
     refuse_create: bool,
+    too_many_open: bool,
     /// What the server says of parts, if it is not one of before.
     part_size: Option<u64>,
     /// Grows or cuts this file while its first part arrives.
@@ -109,8 +110,13 @@ async fn create(State((world, _)): App, headers: HeaderMap, Json(body): Json<Val
     assert!(body["metadata"]["size"].as_u64().is_some_and(|size| size > 0));
     assert_eq!(body["metadata"]["part_size"], PART_SIZE);
     let mut world = world.lock().expect("not poisoned");
+    if world.too_many_open {
+        let mut answer = problem(StatusCode::TOO_MANY_REQUESTS, "You have 20 uploads open.");
+        answer.headers_mut().insert("retry-after", 3600.into());
+        return answer;
+    }
     if world.refuse_create {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "Files may have 1 MiB at most.");
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "Files may have 1 MB at most.");
     }
     world.uploads += 1;
     let id = format!("u{}", world.uploads);
@@ -292,8 +298,12 @@ async fn the_servers_own_sentence_is_passed_on() {
     let test = Test::start().await;
     test.world().refuse_create = true;
     let error = test.upload(&test.file(&bytes(10))).await.expect_err("refused");
-    assert_eq!(error.to_string(), "Files may have 1 MiB at most.");
+    assert_eq!(error.to_string(), "Files may have 1 MB at most.");
     assert_eq!(test.remembered(), 0);
+    // Told at once, for it would be waited for an hour.
+    test.world().too_many_open = true;
+    let error = test.upload(&test.file(&bytes(10))).await.expect_err("refused");
+    assert_eq!(error.to_string(), "You have 20 uploads open.");
 }
 
 #[tokio::test]

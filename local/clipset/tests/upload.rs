@@ -282,7 +282,7 @@ async fn parts_are_as_long_as_the_server_says() {
 async fn a_file_that_changes_while_it_is_sent_is_told_at_once_and_its_upload_is_given_up() {
     for answers in [vec![], vec![StatusCode::FORBIDDEN; 100]] {
         let test = Test::start().await;
-        let path = test.file(&bytes(9 * PART_SIZE));
+        let path = test.file(&bytes(5 * PART_SIZE));
         test.world().change_file = Some(path.clone());
         test.world().put_answers = answers;
         let error = test.upload(&path).await.expect_err("it changed");

@@ -6,7 +6,7 @@ import { inspect, openBrowser, signIn, until } from './harness.mjs'
 import { makeClip } from './media.mjs'
 import { startStack } from './stack.mjs'
 
-/** More than one page of 24, most of them only begun. */
+/** More than one page of 24, most of them only begun: of several members, for each may have 20 open. */
 const BEGUN = 30
 
 let stack
@@ -16,6 +16,21 @@ before(async () => {
   clip = await makeClip(join(stack.folder, 'clip.mp4'), { seconds: 8 })
 })
 after(() => stack?.stop())
+
+/** Another member, made once. */
+let made
+const member = () => (made ??= register('ada', 'a password of hers'))
+async function register(username, password) {
+  const { url } = await stack.api('/api/invitations', { method: 'POST', body: {} })
+  const body = { invitation: new URL(url).hash.slice(1), username, password }
+  const answer = await fetch(`${stack.url}/api/auth/register`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  assert.equal(answer.status, 201, await answer.text())
+  return { username, password }
+}
 
 const titles = (page) => page.getByRole('list', { name: 'Clips' }).locator('h2').allTextContents()
 
@@ -68,7 +83,7 @@ test('a clip that arrives turns ready on the open page, with poster, duration an
 test('the list is endless, newest first, and can be searched', async () => {
   for (let n = 1; n <= BEGUN; n++) {
     const body = { filename: 'x.mp4', type: 'video/mp4', metadata: { title: `Clip ${n}`, size: 1000 } }
-    await stack.api('/api/s3/multipart', { method: 'POST', body })
+    await stack.api('/api/s3/multipart', { method: 'POST', body, ...(n % 2 ? {} : await member()) })
   }
   const browser = await openBrowser()
   const { page } = browser

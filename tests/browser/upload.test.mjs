@@ -1,6 +1,6 @@
 // Uploading in the page: choosing, sending, going on.
 import assert from 'node:assert/strict'
-import { copyFileSync, statSync } from 'node:fs'
+import { appendFileSync, copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { inspect, openBrowser, screenshot, signIn, until } from './harness.mjs'
@@ -148,6 +148,33 @@ test('an upload waits while it is paused, and goes on when the connection is bac
   await browser.close()
 })
 
+test('a file that is written to while it is sent is told so, and its upload is given up', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack, { path: '/upload' })
+  const copy = join(stack.folder, 'changing.mp4')
+  copyFileSync(large, copy)
+  // Two parts pass; the others wait until the file is another one.
+  let change
+  const changed = new Promise((resolve) => (change = resolve))
+  let begun = 0
+  await page.route(/partNumber=/, async (route) => {
+    if (route.request().method() === 'PUT' && ++begun > 2) await changed
+    await route.continue().catch(() => undefined)
+  })
+  await choose(page, copy)
+  await page.getByRole('button', { name: 'Upload this clip' }).click()
+  await until('some parts', () => begun > 2)
+  appendFileSync(copy, 'more')
+  change()
+  await page.getByRole('alert').getByText(/changed while it was being sent/).waitFor({ timeout: 30_000 })
+  await until('the upload to be given up', async () => {
+    const { videos } = await stack.api('/api/videos')
+    return videos.every(({ title }) => title !== 'changing')
+  })
+  await browser.close()
+})
+
 test('a file over the limit or the quota is refused in the words of the API, before its first byte', async () => {
   const size = statSync(large).size
   await stack.api('/api/config', { method: 'PATCH', body: { max_file_size_bytes: size - 1 } })
@@ -159,7 +186,7 @@ test('a file over the limit or the quota is refused in the words of the API, bef
   copyFileSync(large, copy)
   await choose(page, copy)
   await page.getByRole('button', { name: 'Upload this clip' }).click()
-  await page.getByRole('alert').getByText(/are allowed: choose a smaller one/).waitFor()
+  await page.getByRole('alert').getByText(/has \d+(\.\d)? MB, and \d+(\.\d)? MB are allowed: choose a smaller one/).waitFor()
   await inspect(page, 'upload-refused')
   await stack.api('/api/config', {
     method: 'PATCH',

@@ -6,6 +6,7 @@ use clipset_core::{
     id::{EncodeId, ShortId},
     job::{Job, JobKind},
     key::{DocumentKey, MediaKey, prefixes_of},
+    parts::PartPlan,
     video::{Phase, Upload, Video},
 };
 use clipset_events::{Swept, sweep};
@@ -122,6 +123,34 @@ async fn an_upload_that_nobody_went_on_with_for_a_week_ends_and_a_younger_one_go
     let later = Timestamp::now() + SignedDuration::from_hours(1);
     let open = world.service.bucket.uploads_before("", later).await.unwrap();
     assert_eq!(open.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), [younger.upload.upload_id]);
+}
+
+#[tokio::test]
+async fn an_upload_ends_a_day_after_its_last_part_however_long_ago_it_was_begun() {
+    let world = World::new(43_200).await;
+    let (silent, signed, stored) =
+        (uploading(&world, 6).await, uploading(&world, 30).await, uploading(&world, 30).await);
+    for (video, hours) in [(&silent, 25), (&signed, 23), (&stored, 25)] {
+        let last = |video: &mut Video| {
+            video.parts = Some(PartPlan { size: 3, part_size: 5 << 20 });
+            video.part_at = Some(Timestamp::now() - SignedDuration::from_hours(hours));
+            Ok::<_, ()>(())
+        };
+        world.service.videos.update(&video.short_id, last).await.unwrap();
+    }
+    // By an address that was signed a day ago.
+    let key = MediaKey::Original(stored.upload.original.unwrap());
+    let hour = std::time::Duration::from_secs(3600);
+    let url = world.service.bucket.presign_part(&key, &stored.upload.upload_id, 1, Some(3), hour).await.unwrap();
+    assert_eq!(reqwest::Client::new().put(url).body("end").send().await.unwrap().status(), 200);
+    sweep(&world.service).await.unwrap();
+    assert!(world.service.videos.get(&silent.short_id).await.unwrap().is_none_or(|found| found.value.is_deleted()));
+    for going_on in [&signed, &stored] {
+        let found = world.service.videos.get(&going_on.short_id).await.unwrap().unwrap();
+        assert_eq!(found.value.phase, Phase::Uploading);
+    }
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    assert_eq!(world.service.bucket.uploads_before("", later).await.unwrap().len(), 2, "the parts went with it");
 }
 
 #[tokio::test]

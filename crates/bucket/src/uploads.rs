@@ -23,6 +23,8 @@ pub struct Part {
     pub etag: String,
     /// Bytes.
     pub size: u64,
+    /// When it arrived.
+    pub stored_at: Option<Timestamp>,
 }
 
 /// An object that was put together.
@@ -78,11 +80,20 @@ impl Bucket {
                 number: part.part_number.unwrap_or_default(),
                 etag: part.e_tag.unwrap_or_default(),
                 size: part.size.unwrap_or_default().max(0) as u64,
+                stored_at: part.last_modified.and_then(|stored| Timestamp::from_second(stored.secs()).ok()),
             }));
             if !more || marker.is_none() {
                 return Ok(parts);
             }
         }
+    }
+
+    /// When the last part arrived; `None` if none has.
+    ///
+    /// # Errors
+    /// As [`Bucket::parts`].
+    pub async fn last_part_at(&self, key: &MediaKey, upload_id: &str) -> Result<Option<Timestamp>, BucketError> {
+        Ok(self.parts(key, upload_id).await?.into_iter().filter_map(|part| part.stored_at).max())
     }
 
     /// What became of an upload; `None` if there is no object. The number of parts stands at the
@@ -104,7 +115,8 @@ impl Bucket {
         }
     }
 
-    /// A URL to which the client puts part `number`; good for `life`.
+    /// A URL to which the client puts part `number`, and of `length` bytes no other; good for `life`. The length is a
+    /// signed header, which HTTP clients send by themselves. `None` leaves it open.
     ///
     /// # Errors
     /// [`BucketError::Store`] if there are no credentials to sign with.
@@ -113,10 +125,13 @@ impl Bucket {
         key: &MediaKey,
         upload_id: &str,
         number: i32,
+        length: Option<u64>,
         life: Duration,
     ) -> Result<String, BucketError> {
+        let length = length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
         let part = self.presigner().upload_part().bucket(self.name()).key(key.to_string());
-        let signed = part.upload_id(upload_id).part_number(number).presigned(presigning(life)).await;
+        let signed =
+            part.upload_id(upload_id).part_number(number).set_content_length(length).presigned(presigning(life)).await;
         Ok(signed.map_err(|error| sdk("presign", key, error))?.uri().to_owned())
     }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clipset_core::{
+    Timestamp,
     id::ShortId,
     key::DocumentKey,
     listing::{Entry, Query},
-    video::Video,
+    video::{Video, VideoError},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -114,6 +115,15 @@ impl Videos {
     /// [`BucketError`].
     pub async fn relist(&self, videos: &[Video]) -> Result<(), BucketError> {
         self.listing.upsert(videos.iter().map(Entry::from).collect()).await
+    }
+
+    /// Notes in the document that a part of an upload is signed at `now`; the listing knows nothing of that.
+    ///
+    /// # Errors
+    /// [`UpdateError`], refused unless it is uploading.
+    pub async fn note_part(&self, id: &ShortId, now: Timestamp) -> Result<(), UpdateError<VideoError>> {
+        let key = DocumentKey::Video(id.clone());
+        self.bucket.update(&key, |video: &mut Video| video.note_part(now)).await.map(drop)
     }
 
     /// At most `limit` entries of the listing after `cursor`.

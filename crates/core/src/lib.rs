@@ -16,7 +16,9 @@
 //! | [`disk`] | from when on a disk counts as low or full |
 //! | [`encoders`] | what a runner measured of its encoders |
 //! | [`migration`] | the run in which older videos move to HLS |
-//! | [`quota`] | what a member uploaded in a week |
+//! | [`parts`] | how an upload's file is cut |
+//! | [`quota`] | what a member uploaded in a week, and has open |
+//! | [`text`], [`size`] | what people typed, and numbers of bytes as they read them |
 //! | [`account`], [`share`] | who may see what |
 
 pub mod account;
@@ -28,11 +30,14 @@ pub mod key;
 pub mod ladder;
 pub mod listing;
 pub mod migration;
+pub mod parts;
 pub mod playlist;
 pub mod quota;
 pub mod settings;
 pub mod share;
 pub mod signing;
+pub mod size;
+pub mod text;
 pub mod video;
 
 pub use jiff::Timestamp;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Role, Viewer},
     id::{JobId, ShortId, Username},
+    text::{read_lines, read_one_line},
     video::{Phase, Video, Visibility},
 };
 
@@ -26,9 +27,10 @@ pub struct Entry {
     /// The video.
     pub short_id: ShortId,
     /// As in the document.
+    #[serde(deserialize_with = "read_one_line")]
     pub title: String,
     /// As in the document.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "read_lines")]
     pub description: String,
     /// Who uploaded it.
     pub owner: Username,

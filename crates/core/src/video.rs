@@ -3,11 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EncodeId, JobId, ShortId, Username};
+use crate::{
+    id::{EncodeId, JobId, ShortId, Username},
+    parts::PartPlan,
+    text::{read_lines, read_one_line},
+};
 
 pub use publication::{Extras, HlsStream, Publication, Superseded, retire_at};
+pub use upload::{ABANDONED_AFTER, MOST_OPEN_UPLOADS, SILENT_AFTER};
 
 mod publication;
+mod upload;
 
 /// Who sees a completed video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,6 +58,7 @@ pub struct Upload {
     /// The bucket's id of the multipart upload.
     pub upload_id: String,
     /// The name that the file had, for the download.
+    #[serde(deserialize_with = "read_one_line")]
     pub file_name: String,
 }
 
@@ -61,9 +68,10 @@ pub struct Video {
     /// Its public name.
     pub short_id: ShortId,
     /// At most 200 characters.
+    #[serde(deserialize_with = "read_one_line")]
     pub title: String,
     /// At most 5,000 characters.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_lines")]
     pub description: String,
     /// Who uploaded it.
     pub owner: Username,
@@ -93,6 +101,12 @@ pub struct Video {
     /// What an import is writing below; noted before the first object, as a job does, so that a sweep leaves it alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writing: Vec<EncodeId>,
+    /// How the file is cut; `None` for imports, and for uploads that were begun before parts were bound to their length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartPlan>,
+    /// When a part was last signed, noted every few minutes. See [`Video::silent_since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_at: Option<Timestamp>,
 }
 
 /// A change that the video's phase does not allow.
@@ -144,6 +158,8 @@ impl Video {
             superseded: Vec::new(),
             expire_after_days: None,
             writing: Vec::new(),
+            parts: None,
+            part_at: None,
         }
     }
 
@@ -183,6 +199,7 @@ impl Video {
     pub fn complete_upload(&mut self, size_bytes: u64, job: JobId) -> Result<(), VideoError> {
         self.require(matches!(self.phase, Phase::Uploading), "completed")?;
         self.size_bytes = Some(size_bytes);
+        self.part_at = None;
         self.job = Some(job);
         self.phase = Phase::Pending;
         Ok(())

@@ -30,7 +30,7 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
-use clipset_service::{Problem, Service};
+use clipset_service::{Problem, Service, never_sniffed};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 pub use accounts::{AccountError, add_user, ensure_first_admin};
@@ -39,8 +39,8 @@ pub use cloudfront::behind_cloudfront;
 /// What handlers are given.
 pub(crate) type App = State<Arc<Service>>;
 
-/// The largest body, but for the list of parts that completes an upload.
-const BODY_LIMIT: usize = 256 << 10;
+/// The largest body, which nginx refuses to exceed at the same byte. The list of 10,000 parts takes about 650 kB.
+pub const BODY_LIMIT: usize = 1_000_000;
 
 /// The API over `service`, with an answer for every path.
 pub fn router(service: Arc<Service>) -> Router {
@@ -57,6 +57,7 @@ pub fn router(service: Arc<Service>) -> Router {
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(map_response(never_shared))
+        .layer(map_response(never_sniffed))
         .with_state(service)
 }
 

@@ -67,7 +67,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RemoveVideo(video) => write!(f, "remove {}: it was deleted", video.short_id),
-            Self::Abandon(video) => write!(f, "delete {}: its upload was given up", video.short_id),
+            Self::Abandon(video) => write!(f, "delete {}: its upload was silent for too long", video.short_id),
             Self::RemoveSuperseded(video, ids) => {
                 write!(f, "remove {} old encode(s) of {}: no signature leads to them", ids.len(), video.short_id)
             }

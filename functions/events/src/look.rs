@@ -15,7 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{
     ended,
     note::Note,
-    plan::{ABANDONED_AFTER, Snapshot},
+    plan::{STRAY_AFTER, Snapshot},
 };
 
 /// Documents read at once.
@@ -67,7 +67,7 @@ pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snap
         clips: BTreeMap::new(),
         settings,
         settings_certain,
-        uploads: service.bucket.uploads_before("", now - ABANDONED_AFTER).await?,
+        uploads: service.bucket.uploads_before("", now - STRAY_AFTER).await?,
         reservations,
         ended: ended::documents(service, now, &mut unreadable).await?,
         stray_plans: readable(DocumentKey::Migration, stray_plans, &mut unreadable)?.unwrap_or_default(),

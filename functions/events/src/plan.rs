@@ -17,8 +17,8 @@ use crate::{
     note::{self, Note, ORPHANED_FOR, Sighting},
 };
 
-/// An upload that was begun this long ago and never completed was given up by its owner.
-pub(crate) const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Parts that no video waits for go so long after their upload began.
+pub(crate) const STRAY_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Uuids of one clip: original, stream, MP4, poster and storyboard.
 const UUIDS_OF_A_CLIP: usize = 5;
@@ -189,7 +189,7 @@ fn videos(seen: &Snapshot, plan: &mut Plan) {
                 plan.actions.push(Action::RemoveVideo(video.clone()));
                 continue;
             }
-            Phase::Uploading if video.created_at + ABANDONED_AFTER < seen.now => {
+            Phase::Uploading if video.abandoned_at() < seen.now => {
                 plan.actions.push(Action::Abandon(video.clone()));
             }
             Phase::Completed | Phase::Failed { .. }

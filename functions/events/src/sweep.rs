@@ -9,7 +9,7 @@ use clipset_core::{
     id::{EncodeId, JobId, ShortId},
     job::Job,
     key::{DocumentKey, MediaKey, prefixes_of},
-    video::{HlsStream, Video, retire_at},
+    video::{ABANDONED_AFTER, HlsStream, Video, retire_at},
 };
 use clipset_service::{Service, tombstones};
 
@@ -122,6 +122,8 @@ async fn keep_note(service: &Service, before: &Note, after: &Note) -> Result<(),
 async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
     match action {
         Action::RemoveVideo(video) => remove_video(service, &video).await,
+        // A part may arrive long after it was signed.
+        Action::Abandon(video) if part_arrived_lately(service, &video).await? => Ok(0),
         // Unless its owner came back to it just now.
         Action::Abandon(video) => delete(service, &video, |found| *found == video).await,
         Action::Expire(video) => {
@@ -158,6 +160,15 @@ async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
         Action::RemoveAbandoned { job, video, abandoned } => remove_abandoned(service, &job, &video, &abandoned).await,
         Action::RemoveOrphan(id) => remove_objects(service, prefixes(&[id])).await,
         Action::AbortUpload { key, upload_id } => service.bucket.abort_by_key(&key, &upload_id).await.map(|()| 0),
+    }
+}
+
+async fn part_arrived_lately(service: &Service, video: &Video) -> Result<bool, BucketError> {
+    let Some(original) = video.upload.original.filter(|_| video.parts.is_some()) else { return Ok(false) };
+    match service.bucket.last_part_at(&MediaKey::Original(original), &video.upload.upload_id).await {
+        Ok(stored) => Ok(stored.is_some_and(|stored| stored + ABANDONED_AFTER > Timestamp::now())),
+        Err(BucketError::Missing { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

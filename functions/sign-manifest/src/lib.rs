@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::{Path, Query, State},
+    middleware::map_response,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -20,7 +21,7 @@ use clipset_core::{
     playlist::CONTENT_TYPE,
     video::Video,
 };
-use clipset_service::{Problem, Service, TokenQuery, Watcher, Work};
+use clipset_service::{Problem, Service, TokenQuery, Watcher, Work, never_sniffed};
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
@@ -33,6 +34,7 @@ pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/videos/{short_id}/hls/master.m3u8", get(master))
         .route("/api/videos/{short_id}/hls/{rendition}/playlist.m3u8", get(rendition))
+        .layer(map_response(never_sniffed))
         .with_state(Arc::new(Manifests::new(service)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Query, State},
+    middleware::map_response,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -12,7 +13,7 @@ use clipset_core::{
     id::ShortId,
     video::{Phase, Publication, Video},
 };
-use clipset_service::{Json, PathId, Problem, Service, TokenQuery, Watcher};
+use clipset_service::{Json, PathId, Problem, Service, TokenQuery, Watcher, never_sniffed};
 use http::{HeaderMap, header};
 use serde::Serialize;
 
@@ -77,7 +78,10 @@ pub struct Playable {
 
 /// The function's one route.
 pub fn router(service: Arc<Service>) -> Router {
-    Router::new().route("/api/videos/{short_id}/stream-info", get(stream_info)).with_state(service)
+    Router::new()
+        .route("/api/videos/{short_id}/stream-info", get(stream_info))
+        .layer(map_response(never_sniffed))
+        .with_state(service)
 }
 
 async fn stream_info(

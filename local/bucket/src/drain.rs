@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
@@ -16,22 +16,25 @@ const MOST: u64 = 16 << 20;
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A request's body that comes back if it is dropped before its end.
-pub(crate) struct Returning {
-    body: Option<Incoming>,
-    back: Option<Sender<Incoming>>,
+#[derive(Debug)]
+pub struct Returning<B: Body> {
+    body: Option<B>,
+    back: Option<Sender<B>>,
 }
 
 /// Where it comes back.
-pub(crate) struct Rest(Receiver<Incoming>);
+#[derive(Debug)]
+pub struct Rest<B>(Receiver<B>);
 
-pub(crate) fn returning(body: Incoming) -> (Returning, Rest) {
+/// The body for the handler, and the place where what it leaves is found.
+pub fn returning<B: Body>(body: B) -> (Returning<B>, Rest<B>) {
     let (back, rest) = channel();
     (Returning { body: Some(body), back: Some(back) }, Rest(rest))
 }
 
-impl Rest {
+impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
     /// Reads what the handler, which must be done, has left of the body.
-    pub(crate) async fn drain(mut self) {
+    pub async fn drain(mut self) {
         if let Ok(mut body) = self.0.try_recv() {
             let drain = async {
                 let mut left = MOST;
@@ -48,11 +51,11 @@ impl Rest {
     }
 }
 
-impl Body for Returning {
-    type Data = Bytes;
-    type Error = hyper::Error;
+impl<B: Body + Unpin> Body for Returning<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         match &mut self.body {
             Some(body) => Pin::new(body).poll_frame(cx),
             None => Poll::Ready(None),
@@ -68,7 +71,7 @@ impl Body for Returning {
     }
 }
 
-impl Drop for Returning {
+impl<B: Body> Drop for Returning<B> {
     fn drop(&mut self) {
         if let (Some(body), Some(back)) = (self.body.take(), self.back.take())
             && !body.is_end_stream()

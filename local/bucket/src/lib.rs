@@ -40,7 +40,7 @@
 mod access;
 mod api;
 mod config;
-mod drain;
+pub mod drain;
 mod error;
 mod incoming;
 mod outgoing;

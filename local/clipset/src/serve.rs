@@ -8,15 +8,18 @@ use std::{
 use anyhow::{Context as _, Result};
 use axum::{
     Router,
-    middleware::from_fn,
+    body::{Body, HttpBody as _},
+    extract::Request,
+    middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
     serve::ListenerExt as _,
 };
 use clipset_core::id::ShortId;
 use clipset_events::{Removal, remove_deleted};
+use clipset_local_bucket::drain::returning;
 use clipset_logs::init_logs;
 use clipset_service::{Problem, Service, in_time};
-use reqwest::StatusCode;
+use reqwest::{StatusCode, header};
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
@@ -66,6 +69,21 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(clipset_api::router(service))
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(drained))
+}
+
+/// Reads what a refusal left of the body. Else the connection would close under a client that still sends, which then sees
+/// a broken pipe and not the refusal; nginx would make a 503 of it.
+async fn drained(request: Request, next: Next) -> Response {
+    // Who waits for 100 Continue has not begun to send.
+    if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let (body, rest) = returning(body);
+    let response = next.run(Request::from_parts(head, Body::new(body))).await;
+    rest.drain().await;
+    response
 }
 
 /// A panic is one request's failure, not the process's.

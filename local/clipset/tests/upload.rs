@@ -34,6 +34,11 @@ struct World {
     gone: Vec<String>,
     put_answers: Vec<StatusCode>,
     refuse_create: bool,
+    too_many_open: bool,
+    /// What the server says of parts, if it is not one of before.
+    part_size: Option<u64>,
+    /// Grows or cuts this file while its first part arrives.
+    change_file: Option<PathBuf>,
     fail_complete: bool,
     /// URLs that were signed before it grew are refused: their requests may still be on the way.
     generation: u32,
@@ -103,13 +108,23 @@ async fn create(State((world, _)): App, headers: HeaderMap, Json(body): Json<Val
     assert_eq!(body["type"], "video/mp4");
     assert_eq!(body["metadata"]["title"], "clip");
     assert!(body["metadata"]["size"].as_u64().is_some_and(|size| size > 0));
+    assert_eq!(body["metadata"]["part_size"], PART_SIZE);
     let mut world = world.lock().expect("not poisoned");
+    if world.too_many_open {
+        let mut answer = problem(StatusCode::TOO_MANY_REQUESTS, "You have 20 uploads open.");
+        answer.headers_mut().insert("retry-after", 3600.into());
+        return answer;
+    }
     if world.refuse_create {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "Files may have 1 MiB at most.");
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "Files may have 1 MB at most.");
     }
     world.uploads += 1;
     let id = format!("u{}", world.uploads);
-    Json(json!({"key": "originals/a b", "uploadId": id, "short_id": format!("video{id}")})).into_response()
+    let mut answer = json!({"key": "originals/a b", "uploadId": id, "short_id": format!("video{id}")});
+    if let Some(part_size) = world.part_size {
+        answer["part_size"] = part_size.into();
+    }
+    Json(answer).into_response()
 }
 
 async fn list(State((world, _)): App, Path(id): Path<String>) -> Response {
@@ -143,6 +158,9 @@ async fn put_part(
     let (id, generation) = id.rsplit_once('-').expect("as it was signed");
     if generation != world.generation.to_string() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    if let Some(path) = world.change_file.take() {
+        fs::write(path, "another one").expect("written");
     }
     if let Some(status) = world.put_answers.pop() {
         return status.into_response();
@@ -251,12 +269,41 @@ async fn a_file_that_changed_begins_anew_and_the_old_upload_is_given_up() {
 }
 
 #[tokio::test]
+async fn parts_are_as_long_as_the_server_says() {
+    let test = Test::start().await;
+    test.world().part_size = Some(PART_SIZE / 2 + (1 << 20));
+    let content = bytes(2 * PART_SIZE);
+    test.upload(&test.file(&content)).await.expect("uploaded");
+    assert!(test.object("u1") == content);
+    assert_eq!(test.world().parts[&("u1".to_owned(), 1)].len() as u64, PART_SIZE / 2 + (1 << 20));
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_sent_is_told_at_once_and_its_upload_is_given_up() {
+    for answers in [vec![], vec![StatusCode::FORBIDDEN; 100]] {
+        let test = Test::start().await;
+        let path = test.file(&bytes(5 * PART_SIZE));
+        test.world().change_file = Some(path.clone());
+        test.world().put_answers = answers;
+        let error = test.upload(&path).await.expect_err("it changed");
+        assert!(error.to_string().ends_with("clip.mp4 changed while it was being sent; run the same command again"));
+        assert_eq!(test.world().aborted, ["u1"]);
+        assert!(test.world().completed.is_empty());
+        assert_eq!(test.remembered(), 0);
+    }
+}
+
+#[tokio::test]
 async fn the_servers_own_sentence_is_passed_on() {
     let test = Test::start().await;
     test.world().refuse_create = true;
     let error = test.upload(&test.file(&bytes(10))).await.expect_err("refused");
-    assert_eq!(error.to_string(), "Files may have 1 MiB at most.");
+    assert_eq!(error.to_string(), "Files may have 1 MB at most.");
     assert_eq!(test.remembered(), 0);
+    // Told at once, for it would be waited for an hour.
+    test.world().too_many_open = true;
+    let error = test.upload(&test.file(&bytes(10))).await.expect_err("refused");
+    assert_eq!(error.to_string(), "You have 20 uploads open.");
 }
 
 #[tokio::test]

@@ -65,7 +65,8 @@ async fn an_upload_by_presigned_parts_arrives_whole(store: Store) {
     let content = bytes((5 << 20) + 1000);
     let client = reqwest::Client::new();
     for (number, part) in [(1, &content[..5 << 20]), (2, &content[5 << 20..])] {
-        let url = bucket.presign_part(&key, &id, number, Duration::from_secs(60)).await.unwrap();
+        let url =
+            bucket.presign_part(&key, &id, number, Some(part.len() as u64), Duration::from_secs(60)).await.unwrap();
         let answer = client.put(url).body(part.to_vec()).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
     }

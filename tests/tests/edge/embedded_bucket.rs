@@ -181,3 +181,36 @@ async fn an_upload_and_its_download_pass_by_presigned_addresses_alone() {
     assert!(answer.body == film);
     assert_eq!(installation.ask("GET", format!("/clipset/{key}"), &[], vec![]).await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_longer_or_shorter_than_was_signed_is_refused_and_not_stored() {
+    const LENGTH: usize = 1_000_000;
+    let installation = Installation::start().await;
+    let direct = Installation::client(installation.bucket);
+    let key = format!("originals/{UUID}");
+    let created = direct.create_multipart_upload().bucket("clipset").key(&key).send().await.unwrap();
+    let upload_id = created.upload_id().unwrap();
+    let part = Installation::client(installation.nginx.address()).upload_part().bucket("clipset").key(&key);
+    let part = part.upload_id(upload_id).part_number(1).content_length(LENGTH as i64);
+    let url = target(part.presigned(an_hour()).await.unwrap().uri());
+    for wrong in [0, 1, LENGTH - 1, LENGTH + 1, 5 * LENGTH] {
+        let answer = installation.ask("PUT", url.clone(), &[], bytes(wrong)).await;
+        assert_eq!(answer.status, 403, "{wrong}: {}", answer.text());
+    }
+    // Of no said length, by a client that leaves the header out.
+    let chunked = [("Transfer-Encoding", "chunked")].as_slice();
+    let address = installation.nginx.address();
+    let unsaid = url.clone();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = crate::client::begin(address, "PUT", &unsaid, chunked, b"");
+        std::io::Write::write_all(&mut stream, b"4\r\nfour\r\n0\r\n\r\n").unwrap();
+        crate::client::finish(stream)
+    });
+    assert_eq!(answer.await.unwrap().status, 403);
+    let list = || direct.list_parts().bucket("clipset").key(&key).upload_id(upload_id).send();
+    assert!(list().await.unwrap().parts().is_empty());
+    // Browsers say the length by themselves.
+    let answer = installation.ask("PUT", url, &[("Content-Type", "video/mp4")], bytes(LENGTH)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(list().await.unwrap().parts()[0].size(), Some(LENGTH as i64));
+}

@@ -62,6 +62,7 @@ fn while_the_api_is_down_its_clients_get_a_problem_they_can_read() {
         assert_eq!(answer.status, 503);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert!(answer.header("retry-after").is_some());
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!((&problem["status"], &problem["type"]), (&503.into(), &"about:blank".into()));
         assert!(problem["title"] == "Service Unavailable" && problem["detail"].as_str().unwrap().contains("try again"));
@@ -71,12 +72,15 @@ fn while_the_api_is_down_its_clients_get_a_problem_they_can_read() {
 #[test]
 fn a_body_that_no_call_needs_does_not_reach_the_api() {
     let world = World::start();
-    let answer = send(world.nginx.address(), "POST", "/api/videos", &[], &vec![b' '; 1_100_000]);
-    assert_eq!(answer.status, 413);
+    let limit = clipset_api::BODY_LIMIT;
+    let answer = send(world.nginx.address(), "POST", "/api/videos", &[], &vec![b' '; limit + 1]);
+    assert_eq!((answer.status, answer.header("x-content-type-options")), (413, Some("nosniff")));
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(problem["status"], 413);
     assert!(world.api.seen().is_empty());
+    let answer = send(world.nginx.address(), "POST", "/api/videos", &[], &vec![b' '; limit]);
+    assert_eq!((answer.status, world.api.seen()[0].body.len()), (200, limit));
 }
 
 #[test]

@@ -17,6 +17,7 @@ async fn whoever_does_not_show_the_origins_secret_is_refused_at_every_route() {
     for (routes, path) in [
         (clipset_stream_info::router(world.service.clone()), "/api/videos/nosuchclip/stream-info"),
         (clipset_sign_manifest::router(world.service.clone()), "/api/videos/nosuchclip/hls/master.m3u8"),
+        (clipset_stream_info::router(world.service.clone()), "/api/nothing"),
         (clipset_api::router(world.service.clone()), "/api/videos"),
         (clipset_api::router(world.service.clone()), "/api/nothing"),
         (clipset_api::router(world.service.clone()), "/healthz"),
@@ -45,6 +46,7 @@ async fn ask(router: &Router, path: &str, shown: Option<&str>) -> (u16, String) 
         None => request,
     };
     let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
     let status = answer.status().as_u16();
     (status, String::from_utf8_lossy(&answer.into_body().collect().await.unwrap().to_bytes()).into_owned())
 }

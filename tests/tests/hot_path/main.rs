@@ -48,6 +48,7 @@ async fn get(world: &World, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = answer.into_parts();
+    assert_eq!(parts.headers["x-content-type-options"], "nosniff", "{path}");
     Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,

@@ -5,13 +5,18 @@ test('durations read like a clock', () => {
   expect([0.4, 7, 61, 3723].map(clock)).toEqual(['0:00', '0:07', '1:01', '1:02:03'])
 })
 
-test('sizes have one decimal and a unit', () => {
-  expect([0, 1023, 1536, 10 * 2 ** 30, 150 * 2 ** 20].map(bytes)).toEqual([
+test('sizes have the unit that fits', () => {
+  expect([0, 1, 999, 1000, 10_485_760, 99_960_000, 999_999, 150_000_000, 10 * 2 ** 30, 5e12].map(bytes)).toEqual([
     '0 bytes',
-    '1023 bytes',
-    '1.5 KiB',
-    '10.0 GiB',
-    '150 MiB',
+    '1 byte',
+    '999 bytes',
+    '1 kB',
+    '10.5 MB',
+    '100 MB',
+    '1 MB',
+    '150 MB',
+    '10.7 GB',
+    '5 TB',
   ])
 })
 

@@ -8,13 +8,15 @@ export function clock(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB']
 
-/** Bytes with a unit, the same ones that the API's sentences use. */
+/** Bytes in the unit that fits, the same ones that the API's sentences use; from a hundred on without a decimal. */
 export function bytes(count: number): string {
   let [value, unit] = [count, 0]
-  while (value >= 1024 && unit < UNITS.length - 1) [value, unit] = [value / 1024, unit + 1]
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
+  // What would be rounded to a thousand is one of the next unit.
+  while (value >= 999.5 && unit < UNITS.length - 1 && count >= 1000) [value, unit] = [value / 1000, unit + 1]
+  const rounded = unit === 0 || value >= 99.95 ? Math.round(value) : Math.round(value * 10) / 10
+  return `${rounded} ${count === 1 ? 'byte' : UNITS[unit]}`
 }
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })

@@ -132,3 +132,35 @@ fn documents_read_back_as_written() {
     let text = serde_json::to_string(&video).expect("JSON");
     assert_eq!(serde_json::from_str::<Video>(&text).expect("the document"), video);
 }
+
+#[test]
+fn an_upload_is_silent_from_its_last_part_on_and_a_note_every_few_minutes_is_enough() {
+    let minutes = |minutes| now() + SignedDuration::from_mins(minutes);
+    let mut video = uploading().cut(PartPlan::new(10, None).expect("a plan"));
+    assert_eq!((video.silent_since(), video.abandoned_at()), (now(), minutes(24 * 60)));
+    video.note_part(minutes(30)).expect("uploading");
+    let noted = video.clone();
+    video.note_part(minutes(34)).expect("uploading");
+    assert_eq!(video, noted, "a part each few seconds is not a write each");
+    assert!(video.silent_since() > minutes(34), "what was not noted counts");
+    video.note_part(minutes(35)).expect("uploading");
+    assert_eq!(video.part_at, Some(minutes(35)));
+    assert!(video.abandoned_at() >= minutes(35 + 24 * 60));
+    let job = job(&video, 1);
+    video.complete_upload(10, job).expect("uploading");
+    assert!(video.note_part(minutes(36)).is_err());
+}
+
+#[test]
+fn an_upload_of_before_parts_were_bound_has_its_week() {
+    let mut stored = serde_json::to_value(uploading()).expect("JSON");
+    stored["title"] = "The\nla\u{202e}ke".into();
+    stored["upload"]["file_name"] = "\u{2066}a\u{7}.mp4".into();
+    stored["description"] = "one\u{202e}\ntwo".into();
+    let mut video: Video = serde_json::from_value(stored).expect("it is read");
+    video.note_part(now() + SignedDuration::from_hours(24)).expect("uploading");
+    assert_eq!((video.part_at, video.abandoned_at()), (None, now() + SignedDuration::from_hours(7 * 24)));
+    // And what was typed then turns no text beside it.
+    let shown = (video.title.as_str(), video.upload.file_name.as_str(), video.description.as_str());
+    assert_eq!(shown, ("The lake", "a.mp4", "one\ntwo"));
+}

@@ -9,6 +9,7 @@ use clipset_core::{
     key::MediaKey,
     listing::Entry,
     settings::LONGEST_LIFE_DAYS,
+    text,
     video::{Phase, Publication, Video, VideoError, Visibility},
 };
 use clipset_service::{Json, PathId, Problem, Service};
@@ -169,23 +170,24 @@ async fn bury(folder: &Path, video: &Video) {
     }
 }
 
-/// A title: 1 to 200 characters without control characters, trimmed.
+/// A title: 1 to 200 characters on one line, trimmed. Those that nobody sees, and that turn the text beside it, are gone.
 ///
 /// # Errors
 /// [`Problem`] 422.
-pub(crate) fn clean_title(text: &str) -> Result<String, Problem> {
-    let title = text.trim();
-    if (1..=LONGEST_TITLE).contains(&title.chars().count()) && !title.chars().any(char::is_control) {
-        Ok(title.to_owned())
+pub(crate) fn clean_title(given: &str) -> Result<String, Problem> {
+    let title = text::one_line(given);
+    let odd = given.trim().chars().any(char::is_control);
+    if (1..=LONGEST_TITLE).contains(&title.chars().count()) && !odd {
+        Ok(title)
     } else {
         Err(Problem::invalid(format!("A title has 1 to {LONGEST_TITLE} characters on one line.")))
     }
 }
 
 /// The listing carries it, hence the bound.
-fn clean_description(text: &str) -> Result<String, Problem> {
-    let text = text.trim().replace("\r\n", "\n");
-    let odd = text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+fn clean_description(given: &str) -> Result<String, Problem> {
+    let text = text::lines(given);
+    let odd = given.trim().chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t'));
     if text.chars().count() <= LONGEST_DESCRIPTION && !odd {
         Ok(text)
     } else {
@@ -200,7 +202,8 @@ mod tests {
     #[test]
     fn titles_are_trimmed_and_stay_on_one_line() {
         assert_eq!(clean_title("  The lake ").ok().as_deref(), Some("The lake"));
-        for bad in ["", "   ", "a\nb", "a\u{7}b", &"x".repeat(201)] {
+        assert_eq!(clean_title("The\u{2028}la\u{202e}ke").ok().as_deref(), Some("The lake"));
+        for bad in ["", "   ", "\u{202e}", "a\nb", "a\u{7}b", &"x".repeat(201)] {
             assert!(clean_title(bad).is_err(), "{bad:?}");
         }
     }
@@ -208,6 +211,7 @@ mod tests {
     #[test]
     fn descriptions_may_have_lines() {
         assert_eq!(clean_description("one\r\ntwo\n").ok().as_deref(), Some("one\ntwo"));
+        assert_eq!(clean_description("a\u{2067}b").ok().as_deref(), Some("ab"));
         assert!(clean_description("a\u{0}b").is_err());
         assert!(clean_description(&"x".repeat(2001)).is_err());
     }

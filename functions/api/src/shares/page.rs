@@ -130,7 +130,6 @@ fn html(status: StatusCode, framed_by: &str, body: &str) -> Response {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The address is the key: it is told to nobody.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

@@ -1,4 +1,4 @@
-//! Beginning an upload: the video's document and the bucket's multipart upload.
+//! Beginning an upload: its bytes reserved, the video's document, and the bucket's multipart upload.
 
 use axum::extract::State;
 use clipset_bucket::BucketError;
@@ -6,17 +6,23 @@ use clipset_core::{
     Timestamp,
     id::{EncodeId, ShortId, Username},
     key::MediaKey,
+    parts::{LARGEST_PART, PartPlan, PartPlanError},
+    size::{Round, said},
     video::{Upload, Video},
 };
 use clipset_service::{Json, Problem, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Uploader, name, quota, upload_id::UploadId};
+use super::{Uploader, name, quota, room, upload_id::UploadId};
 use crate::App;
 
 /// How often a short id that is taken is drawn again.
-const DRAWS: usize = 5;
+
+/// What whoever writes a client is told.
+const SIZE_IS_MISSING: &str = "Say how many bytes the file has, in metadata.size. Uppy sends what stands in a file's meta: \
+     uppy.on('file-added', (file) => uppy.setFileMeta(file.id, { size: file.size })), and if allowedMetaFields is set, \
+     'size' is among them.";
 
 #[derive(Deserialize)]
 pub(crate) struct Begin {
@@ -31,6 +37,19 @@ pub(crate) struct Begun {
     #[serde(rename = "uploadId")]
     upload_id: String,
     short_id: ShortId,
+    /// Bytes of every part but the last.
+    part_size: u64,
+}
+
+/// What is going to be uploaded.
+pub(super) struct New {
+    pub(super) original: EncodeId,
+    pub(super) owner: Username,
+    title: String,
+    file_name: String,
+    pub(super) plan: PartPlan,
+    /// What the owner may upload in a week, bytes.
+    pub(super) weekly_limit: u64,
 }
 
 /// `POST /api/s3/multipart`.
@@ -42,67 +61,57 @@ pub(crate) async fn begin(
     let metadata = given.metadata.unwrap_or_default();
     let file_name = name::file_name(&given.filename);
     let title = name::title(metadata.get("title").and_then(Value::as_str), &file_name)?;
-    let original = EncodeId::random();
-    let key = MediaKey::Original(original);
-    if let Some(size) = metadata.get("size").and_then(bytes) {
-        if service.disk.is_too_small_for(size) {
-            return Err(Problem::disk_full());
-        }
-        reserve_allowed(&service, &viewer.username, original, size).await?;
+    let plan = plan(&metadata)?;
+    let settings = service.settings.current().await?;
+    require_allowed(plan.size, settings.max_file_size_bytes)?;
+    if service.disk.is_too_small_for(plan.size) {
+        return Err(Problem::disk_full());
     }
-    let begun = begin_in_bucket(&service, original, viewer.username.clone(), title, file_name).await;
+    let new = New {
+        original: EncodeId::random(),
+        owner: viewer.username,
+        title,
+        file_name,
+        plan,
+        weekly_limit: settings.weekly_upload_limit_bytes,
+    };
+    let begun = begin_in_bucket(&service, &new).await;
     if begun.is_err() {
-        quota::release(&service, &viewer.username, original).await;
+        quota::release(&service, &new.owner, new.original).await;
     }
-    let (short_id, upload_id) = begun?;
-    let id = UploadId { video: short_id.clone(), upload: upload_id };
-    Ok(Json(Begun { key: key.to_string(), upload_id: id.to_string(), short_id }))
+    let id = begun?;
+    let (key, short_id) = (MediaKey::Original(new.original).to_string(), id.video.clone());
+    Ok(Json(Begun { key, upload_id: id.to_string(), short_id, part_size: plan.part_size }))
 }
 
-/// The multipart upload, then the video's document; gives the video and the bucket's id of the upload.
-async fn begin_in_bucket(
-    service: &Service,
-    original: EncodeId,
-    owner: Username,
-    title: String,
-    file_name: String,
-) -> Result<(ShortId, String), Problem> {
-    let key = MediaKey::Original(original);
-    let short_id = ShortId::random();
-    let upload_id = service.bucket.for_clip(&short_id).begin_upload(&key).await?;
-    let upload = Upload { original: Some(original), upload_id: upload_id.clone(), file_name };
-    let video = Video::begin(short_id, owner, title, upload, Timestamp::now());
-    match create(service, video).await {
-        Ok(short_id) => Ok((short_id, upload_id)),
-        Err(error) => {
-            if let Err(error) = service.bucket.abort_upload(&key, &upload_id).await {
-                tracing::warn!(%error, "an upload without a video was left to the sweep");
-            }
-            Err(error.into())
+/// How the file is cut, as the client says or as Uppy does by itself.
+fn plan(metadata: &Map<String, Value>) -> Result<PartPlan, Problem> {
+    let size = metadata.get("size").and_then(bytes).ok_or_else(|| Problem::invalid(SIZE_IS_MISSING))?;
+    let part_size = match metadata.get("part_size") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            Some(bytes(value).ok_or_else(|| Problem::invalid("Say in bytes how long parts are: metadata.part_size."))?)
         }
-    }
+    };
+    PartPlan::new(size, part_size).map_err(|error| match error {
+        PartPlanError::Empty => Problem::invalid("The file is empty: choose another one."),
+        PartPlanError::TooLarge => Problem::too_large("The file is larger than any store takes: choose a smaller one."),
+        PartPlanError::PartSize { least } => Problem::invalid(format!(
+            "Parts of this file have from {least} to {LARGEST_PART} bytes: change metadata.part_size, or leave it out."
+        )),
+    })
 }
 
-/// Reserves `size` bytes for the upload: 413 for a size over a limit, 422 for an empty file.
+/// 413 for a file over the limit for each.
 ///
 /// # Errors
-/// [`Problem`] 413, 422, 503.
-pub(super) async fn reserve_allowed(
-    service: &Service,
-    owner: &Username,
-    upload: EncodeId,
-    size: u64,
-) -> Result<(), Problem> {
-    if size == 0 {
-        return Err(Problem::invalid("The file is empty: choose another one."));
-    }
-    let settings = service.settings.current().await?;
-    let most = settings.max_file_size_bytes;
+/// [`Problem`] 413.
+pub(super) fn require_allowed(size: u64, most: u64) -> Result<(), Problem> {
     if size <= most {
-        return quota::reserve(service, owner, upload, size, settings.weekly_upload_limit_bytes).await;
+        return Ok(());
     }
-    let (size, most) = (gibibytes(size), gibibytes(most));
-    Err(Problem::too_large(format!("The file has {size} GiB, and {most} GiB are allowed: choose a smaller one.")))
+    let (size, most) = (said(size, Round::Up), said(most, Round::Down));
+    Err(Problem::too_large(format!("The file has {size}, and {most} are allowed: choose a smaller one.")))
 }
 
 /// A number of bytes, however a form wrote it.
@@ -114,27 +123,33 @@ fn bytes(value: &Value) -> Option<u64> {
     }
 }
 
-/// With two decimals, rounded up, so that a size just over a limit does not look like the limit.
-pub(super) fn gibibytes(bytes: u64) -> String {
-    let hundredths = (u128::from(bytes) * 100).div_ceil(1 << 30);
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+/// The reservation, the multipart upload, then the video's document.
+async fn begin_in_bucket(service: &Service, new: &New) -> Result<UploadId, Problem> {
+    let short_id = ShortId::random();
+    room::reserve(service, new, &short_id).await?;
+    let key = MediaKey::Original(new.original);
+    let upload_id = service.bucket.for_clip(&short_id).begin_upload(&key).await?;
+    match create(service, new, short_id, &upload_id).await {
+        Ok(video) => Ok(UploadId { video, upload: upload_id }),
+        Err(problem) => {
+            if let Err(error) = service.bucket.abort_upload(&key, &upload_id).await {
+                tracing::warn!(%error, "an upload without a video was left to the sweep");
+            }
+            Err(problem)
+        }
+    }
 }
 
-async fn create(service: &Service, mut video: Video) -> Result<ShortId, BucketError> {
-    for _ in 1..DRAWS {
-        match service.videos.create(&video).await {
-            Ok(()) => return Ok(video.short_id),
-            Err(BucketError::Conflict { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        // The document may be there, and only the listing was too busy: a sweep mends that.
-        let held = service.videos.get(&video.short_id).await?;
-        if held.is_some_and(|held| held.value.upload == video.upload) {
-            return Ok(video.short_id);
-        }
-        video.short_id = ShortId::random();
-    }
-    service.videos.create(&video).await.map(|()| video.short_id)
+/// The object that will be names its clip, so a short id that is taken is not drawn again: the client asks once more.
+async fn create(service: &Service, new: &New, short_id: ShortId, upload_id: &str) -> Result<ShortId, Problem> {
+    let upload =
+        Upload { original: Some(new.original), upload_id: upload_id.to_owned(), file_name: new.file_name.clone() };
+    let (owner, title) = (new.owner.clone(), new.title.clone());
+    let video = Video::begin(short_id.clone(), owner, title, upload.clone(), Timestamp::now()).cut(new.plan);
+    let Err(error) = service.videos.create(&video).await else { return Ok(short_id) };
+    // The document may be there, and only the listing was too busy: a sweep mends that.
+    let held = service.videos.get(&short_id).await?;
+    if held.is_some_and(|held| held.value.upload == upload) { Ok(short_id) } else { Err(error.into()) }
 }
 
 #[cfg(test)]
@@ -150,11 +165,5 @@ mod tests {
         for bad in [json!(-1), json!("many"), json!(null), json!([])] {
             assert_eq!(bytes(&bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_size_just_over_the_limit_does_not_look_like_it() {
-        assert_eq!(gibibytes(10 << 30), "10.00");
-        assert_eq!(gibibytes((10 << 30) + 1), "10.01");
     }
 }

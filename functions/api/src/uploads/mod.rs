@@ -9,19 +9,22 @@ mod complete;
 mod name;
 mod parts;
 mod quota;
+mod room;
 mod upload_id;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRequestParts},
+    extract::FromRequestParts,
     routing::{get, post},
 };
+use clipset_bucket::UpdateError;
 use clipset_core::{
+    Timestamp,
     account::Viewer,
     key::MediaKey,
-    video::{Phase, Video},
+    video::{Phase, Video, VideoError},
 };
 use clipset_service::{Problem, Service};
 use http::{header, request::Parts};
@@ -31,16 +34,12 @@ use crate::{accounts::member_by_cookie, library::require_known};
 pub(crate) use quota::release;
 use upload_id::UploadId;
 
-/// The list of 10,000 parts takes about 650 KiB.
-const PARTS_LIMIT: usize = 2 << 20;
-
 pub(crate) fn routes() -> Router<Arc<Service>> {
-    let complete = post(complete::complete).layer(DefaultBodyLimit::max(PARTS_LIMIT));
     Router::new()
         .route("/api/s3/multipart", post(begin::begin))
         .route("/api/s3/multipart/{upload_id}", get(parts::list).delete(complete::abort))
         .route("/api/s3/multipart/{upload_id}/batch", get(parts::sign_batch))
-        .route("/api/s3/multipart/{upload_id}/complete", complete)
+        .route("/api/s3/multipart/{upload_id}/complete", post(complete::complete))
         .route("/api/s3/multipart/{upload_id}/{part}", get(parts::sign))
 }
 
@@ -90,16 +89,33 @@ async fn owned(service: &Service, viewer: &Viewer, id: &UploadId, key: &str) -> 
     }
 }
 
-/// The original of an upload that still takes parts.
+/// An upload that still takes parts, and where its original arrives.
 ///
 /// # Errors
 /// [`Problem`] 404, 403, 409 for one that is complete, 503.
-async fn open(service: &Service, viewer: &Viewer, id: &UploadId, key: &str) -> Result<MediaKey, Problem> {
+async fn open(service: &Service, viewer: &Viewer, id: &UploadId, key: &str) -> Result<(Video, MediaKey), Problem> {
     let Owned { video, original } = owned(service, viewer, id, key).await?;
     match video.phase {
-        Phase::Uploading => original.ok_or_else(no_such_upload),
+        Phase::Uploading => Ok((video, original.ok_or_else(no_such_upload)?)),
         Phase::Deleted { .. } => Err(no_such_upload()),
         _ => Err(Problem::conflict("This upload is complete already.")),
+    }
+}
+
+/// Notes that the upload is not silent; most often that stands there already.
+///
+/// # Errors
+/// [`Problem`] 404 if it ended meanwhile, 409 if it was completed, 503.
+async fn note_part(service: &Service, video: &Video) -> Result<(), Problem> {
+    let now = Timestamp::now();
+    if !video.wants_note(now) {
+        return Ok(());
+    }
+    match service.videos.note_part(&video.short_id, now).await {
+        Ok(()) => Ok(()),
+        Err(UpdateError::Missing) => Err(no_such_upload()),
+        Err(UpdateError::Refused(VideoError::WrongPhase { phase: "deleted", .. })) => Err(no_such_upload()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The name of an uploaded file, and the title that it gives.
 
+use clipset_core::text::one_line;
 use clipset_service::Problem;
 
 use crate::library::clean_title;
@@ -7,10 +8,12 @@ use crate::library::clean_title;
 const LONGEST_NAME: usize = 200;
 const LONGEST_TITLE: usize = 200;
 
-/// The last part of a path of any system, without control characters, cut where it is too long.
+/// The last part of a path of any system, without control characters and those that turn its direction, cut where it is
+/// too long.
 pub(crate) fn file_name(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = last.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let name = one_line(&last.replace(char::is_control, ""));
+    let name: String = name.chars().take(LONGEST_NAME).collect();
     let name = name.trim().trim_matches('.');
     if name.is_empty() { "video".to_owned() } else { name.to_owned() }
 }
@@ -46,6 +49,7 @@ mod tests {
             ("clip.mp4", "clip.mp4"),
             ("/home/ada/clip.mp4", "clip.mp4"),
             ("C:\\clips\\a\r\nb.mp4", "ab.mp4"),
+            ("holiday\u{202e}4pm.exe", "holiday4pm.exe"),
             ("../..", "video"),
             ("", "video"),
             ("  ", "video"),

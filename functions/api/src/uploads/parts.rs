@@ -4,11 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::State;
 use clipset_bucket::BucketError;
-use clipset_core::{key::MediaKey, video::Phase};
+use clipset_core::{
+    key::MediaKey,
+    parts::MOST_PARTS,
+    video::{Phase, Video},
+};
 use clipset_service::{Json, PathId, Problem, Service};
 use serde::{Deserialize, Serialize};
 
-use super::{KeyQuery, Owned, Uploader, no_such_upload, open, owned, upload_id::UploadId};
+use super::{KeyQuery, Owned, Uploader, no_such_upload, note_part, open, owned, upload_id::UploadId};
 use crate::{
     App,
     extract::{Params, TwoIds},
@@ -16,14 +20,13 @@ use crate::{
 
 /// How long a part may take to begin.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(3600);
-const MOST_PARTS: i32 = 10_000;
 const LARGEST_BATCH: usize = 1000;
 
 /// A part as S3 names it.
 #[derive(Serialize)]
 pub(crate) struct ListedPart {
     #[serde(rename = "PartNumber")]
-    number: i32,
+    number: u32,
     #[serde(rename = "Size")]
     size: u64,
     #[serde(rename = "ETag")]
@@ -45,25 +48,30 @@ pub(crate) async fn list(
             Ok(parts) => Ok(Json(
                 parts
                     .into_iter()
-                    .map(|part| ListedPart { number: part.number, size: part.size, etag: part.etag })
+                    .map(|part| ListedPart { number: part.number.unsigned_abs(), size: part.size, etag: part.etag })
                     .collect(),
             )),
             // Put together a moment ago, and killed before the video knew.
-            Err(BucketError::Missing { .. }) => parts_of_whole(&service, &key).await,
+            Err(BucketError::Missing { .. }) => parts_of_whole(&service, &video, &key).await,
             Err(error) => Err(error.into()),
         },
-        _ => parts_of_whole(&service, &key).await,
+        _ => parts_of_whole(&service, &video, &key).await,
     }
 }
 
-/// The parts of an upload that is complete: a client that never got that answer asks for them
-/// first, finds that none is missing, and completes again. Their number is all that is known.
-async fn parts_of_whole(service: &Service, key: &MediaKey) -> Result<Json<Vec<ListedPart>>, Problem> {
+/// The parts of an upload that is complete: a client that never got that answer asks for them first, finds that none is
+/// missing, and completes again. Of one that was begun before parts were bound, their number is all that is known.
+async fn parts_of_whole(service: &Service, video: &Video, key: &MediaKey) -> Result<Json<Vec<ListedPart>>, Problem> {
     let whole = service.bucket.whole(key).await?.ok_or_else(no_such_upload)?;
-    let numbers = 1..=whole.parts.clamp(1, MOST_PARTS as u32) as i32;
-    let part =
-        |number| ListedPart { number, size: whole.size / u64::from(whole.parts.max(1)), etag: whole.etag.clone() };
-    Ok(Json(numbers.map(part).collect()))
+    let part = |number, size| ListedPart { number, size, etag: whole.etag.clone() };
+    let parts = match video.parts {
+        Some(plan) => plan.numbers().map(|number| part(number, plan.length(number).unwrap_or_default())).collect(),
+        None => {
+            let count = whole.parts.clamp(1, MOST_PARTS as u32);
+            (1..=count).map(|number| part(number, whole.size / u64::from(count))).collect()
+        }
+    };
+    Ok(Json(parts))
 }
 
 /// Where to put one part.
@@ -82,9 +90,22 @@ pub(crate) async fn sign(
     Params(query): Params<KeyQuery>,
 ) -> Result<Json<Signed>, Problem> {
     let number = part_number(&part)?;
-    let key = open(&service, &viewer, &id, &query.key).await?;
-    let url = service.bucket.presign_part(&key, &id.upload, number, SIGNATURE_LIFE).await?;
+    let (video, key) = open(&service, &viewer, &id, &query.key).await?;
+    let url = sign_part(&service, &video, &key, number).await?;
+    note_part(&service, &video).await?;
     Ok(Json(Signed { url, expires: SIGNATURE_LIFE.as_secs() }))
+}
+
+/// Bound to the length that the part has.
+async fn sign_part(service: &Service, video: &Video, key: &MediaKey, number: u32) -> Result<String, Problem> {
+    let length = match video.parts {
+        Some(plan) => Some(plan.length(number).ok_or_else(|| {
+            Problem::invalid(format!("This file has {} parts of {} bytes.", plan.count(), plan.part_size))
+        })?),
+        None => None,
+    };
+    let number = i32::try_from(number).map_err(|_| no_such_upload())?;
+    Ok(service.bucket.presign_part(key, &video.upload.upload_id, number, length, SIGNATURE_LIFE).await?)
 }
 
 #[derive(Deserialize)]
@@ -97,7 +118,7 @@ pub(crate) struct BatchQuery {
 #[derive(Serialize)]
 pub(crate) struct SignedBatch {
     #[serde(rename = "presignedUrls")]
-    presigned_urls: BTreeMap<i32, String>,
+    presigned_urls: BTreeMap<u32, String>,
 }
 
 /// `GET /api/s3/multipart/{uploadId}/batch?partNumbers=1,2,3`.
@@ -107,20 +128,20 @@ pub(crate) async fn sign_batch(
     PathId(id): PathId<UploadId>,
     Params(query): Params<BatchQuery>,
 ) -> Result<Json<SignedBatch>, Problem> {
-    let numbers: Vec<i32> = query.part_numbers.split(',').map(part_number).collect::<Result<_, _>>()?;
+    let numbers: Vec<u32> = query.part_numbers.split(',').map(part_number).collect::<Result<_, _>>()?;
     if numbers.len() > LARGEST_BATCH {
         return Err(Problem::invalid(format!("Ask for at most {LARGEST_BATCH} parts at once.")));
     }
-    let key = open(&service, &viewer, &id, &query.key).await?;
+    let (video, key) = open(&service, &viewer, &id, &query.key).await?;
     let mut presigned_urls = BTreeMap::new();
     for number in numbers {
-        let url = service.bucket.presign_part(&key, &id.upload, number, SIGNATURE_LIFE).await?;
-        presigned_urls.insert(number, url);
+        presigned_urls.insert(number, sign_part(&service, &video, &key, number).await?);
     }
+    note_part(&service, &video).await?;
     Ok(Json(SignedBatch { presigned_urls }))
 }
 
-fn part_number(text: &str) -> Result<i32, Problem> {
-    let number = text.trim().parse().ok().filter(|number| (1..=MOST_PARTS).contains(number));
+fn part_number(text: &str) -> Result<u32, Problem> {
+    let number = text.trim().parse().ok().filter(|number| (1..=MOST_PARTS).contains(&u64::from(*number)));
     number.ok_or_else(|| Problem::invalid(format!("A part number is from 1 to {MOST_PARTS}.")))
 }

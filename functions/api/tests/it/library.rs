@@ -288,3 +288,31 @@ async fn tokens_of_administrators_without_an_account_count() {
     app.video("ada", pend).await;
     assert_eq!(titles(&app, &app.token("made-by-hand", Role::Admin), "").await.len(), 1);
 }
+
+#[tokio::test]
+async fn nothing_in_a_title_that_was_stored_before_turns_the_text_beside_it() {
+    let app = TestApp::start().await;
+    let video = app
+        .video("ada", |video| {
+            complete(video);
+            video.title = "holiday\u{202e}4pm\n.exe".into();
+            video.description = "one\u{2066}\ntwo\u{7}".into();
+            video.upload.file_name = "lake\u{202e}4pm.exe".into();
+        })
+        .await;
+    let original = clipset_core::key::MediaKey::Original(video.upload.original.unwrap());
+    app.service.bucket.put_bytes(&original, vec![1]).await.unwrap();
+    let path = format!("/api/videos/{}", video.short_id);
+    let one = app.get(&path).bearer(&app.ada()).await.expect(200).json();
+    let listed = app.get("/api/videos").bearer(&app.ada()).await.expect(200).json()["videos"][0].clone();
+    for shown in [one, listed] {
+        assert_eq!((&shown["title"], &shown["description"]), (&json!("holiday4pm .exe"), &json!("one\ntwo")));
+    }
+    let download = app.get(&format!("{path}/original")).bearer(&app.ada()).await.expect(307);
+    let location = download.header("location").unwrap().to_owned();
+    assert!(location.contains("lake4pm.exe") && !location.contains("%25E2%2580%25AE"), "{location}");
+    let share = app.post(&format!("{path}/shares")).bearer(&app.ada()).json(json!({})).await.expect(201).json();
+    let page = app.get(&format!("/s/{}", share["share_id"].as_str().unwrap())).await;
+    assert!(page.body.contains("<title>holiday4pm .exe</title>"), "{}", page.body);
+    assert!(page.body.contains("og:title\" content=\"holiday4pm .exe\""), "{}", page.body);
+}

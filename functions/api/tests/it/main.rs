@@ -7,6 +7,7 @@ mod library;
 mod manners;
 mod media;
 mod members;
+mod open_uploads;
 mod quota;
 mod settings;
 mod shares;

@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::Server;
 
+/// What is waited for where the server says when to ask again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// Why a request came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -85,14 +88,18 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status: StatusCode::INSUFFICIENT_STORAGE, .. } => false,
-            Self::Refused { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            // One that says to come back much later is told at once.
+            Self::Refused { status, retry_after, .. } => {
+                status.is_server_error()
+                    || *status == StatusCode::TOO_MANY_REQUESTS && retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
+            }
             _ => false,
         }
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } => retry_after.map(|wait| wait.min(Duration::from_secs(60))),
+            Self::Refused { retry_after, .. } => retry_after.map(|wait| wait.min(LONGEST_WAIT)),
             _ => None,
         }
     }

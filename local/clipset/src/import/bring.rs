@@ -8,6 +8,7 @@ use clipset_core::{
     job::{Job, JobKind},
     key::{DocumentKey, MediaKey},
     settings::Settings,
+    text,
     video::{HlsStream, Phase, Publication, Upload, Video, VideoError, Visibility},
 };
 use clipset_service::Service;
@@ -104,17 +105,18 @@ impl Import<'_> {
     /// The video's document, before its first object: so a sweep knows what is being written, and the id is taken.
     async fn note_video(&self, id: &ShortId, row: &Row, owner: &Username, found: &Found, ids: Ids) -> Result<()> {
         let title = [row.title.as_str(), row.file_name.as_deref().unwrap_or_default(), id.as_str()];
-        let title = title.map(|text| shortened(text, LONGEST_TITLE)).into_iter().find(|text| !text.is_empty());
+        let title =
+            title.map(|text| shortened(&text::one_line(text), LONGEST_TITLE)).into_iter().find(|text| !text.is_empty());
         let name = found.movie.as_ref().map(|movie| movie.file.name.clone());
         let upload = Upload {
             original: None,
             upload_id: "import".to_owned(),
-            file_name: row.file_name.clone().or(name).unwrap_or_else(|| format!("{id}.mp4")),
+            file_name: text::one_line(&row.file_name.clone().or(name).unwrap_or_else(|| format!("{id}.mp4"))),
         };
         let created_at = row.created_at.or(found.modified).unwrap_or_else(Timestamp::now);
         let video = Video::begin(id.clone(), owner.clone(), title.unwrap_or_default(), upload, created_at);
         let mut video = video.arriving(ids.all());
-        video.description = shortened(&row.description, LONGEST_DESCRIPTION);
+        video.description = shortened(&text::lines(&row.description), LONGEST_DESCRIPTION);
         video.visibility = if row.private { Visibility::Private } else { Visibility::Circle };
         match self.service.videos.create(&video).await {
             Ok(()) => Ok(()),
@@ -225,8 +227,8 @@ async fn begin(bucket: &Bucket, key: &DocumentKey, row: &Row) -> Result<Record> 
     }
 }
 
-/// Without control characters but line ends, and with at most `most` characters.
+/// At most `most` characters.
 fn shortened(text: &str, most: usize) -> String {
-    let kept: String = text.trim().chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect();
+    let kept: String = text.chars().take(most).collect();
     kept.trim_end().to_owned()
 }

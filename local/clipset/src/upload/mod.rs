@@ -12,6 +12,7 @@ pub mod state;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use clipset_core::parts::PartPlan;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::ProgressBar;
 use reqwest::StatusCode;
@@ -20,7 +21,7 @@ use serde_json::json;
 
 use self::{
     part::{PartError, Sender},
-    parts::Plan,
+    parts::part_size,
     state::{Begun, FileStamp, Slot},
 };
 use crate::client::{Client, ClientError, Patience};
@@ -94,17 +95,20 @@ async fn begin(client: &Client, slot: &Slot, file: FileStamp, title: Option<&str
         #[serde(rename = "uploadId")]
         upload_id: String,
         short_id: String,
+        /// A server that does not say it takes any.
+        part_size: Option<u64>,
     }
+    let wanted = part_size(file.size);
     let name = file.path.file_name().unwrap_or_default().to_string_lossy();
     let stem = file.path.file_stem().unwrap_or_default().to_string_lossy();
     let body = json!({
         "filename": name,
         "type": content_type(&file.path),
-        "metadata": {"title": title.unwrap_or(&stem), "size": file.size},
+        "metadata": {"title": title.unwrap_or(&stem), "size": file.size, "part_size": wanted},
     });
     let created: Created = client.post("/api/s3/multipart", &body, Patience::IfBusy).await?;
     let begun = Begun {
-        part_size: Plan::new(file.size).part_size(),
+        part_size: created.part_size.unwrap_or(wanted),
         file,
         key: created.key,
         upload_id: created.upload_id,
@@ -117,7 +121,7 @@ async fn begin(client: &Client, slot: &Slot, file: FileStamp, title: Option<&str
 
 /// Sends what is missing and completes. `None` if the server does not know the upload (any more).
 async fn send(client: &Client, slot: &Slot, mut begun: Begun, bar: &ProgressBar) -> Result<Option<Uploaded>> {
-    let Some(plan) = Plan::resumed(begun.file.size, begun.part_size) else { return Ok(None) };
+    let Ok(plan) = PartPlan::new(begun.file.size, Some(begun.part_size)) else { return Ok(None) };
     let mut resumed_bytes = 0;
     let parts = match begun.parts.clone() {
         Some(parts) => {
@@ -126,16 +130,18 @@ async fn send(client: &Client, slot: &Slot, mut begun: Begun, bar: &ProgressBar)
         }
         None => {
             let Some(there) = known(list(client, &begun, plan).await)? else { return forget(slot) };
-            resumed_bytes += there.iter().map(|part| plan.length(part.number)).sum::<u64>();
+            resumed_bytes += there.iter().filter_map(|part| plan.length(part.number)).sum::<u64>();
             bar.set_position(resumed_bytes);
             // Speed and remaining time count what is sent now.
             bar.reset_eta();
-            let Some(parts) = send_missing(client, &begun, plan, there, bar).await? else { return forget(slot) };
-            // Checked once all was read: the parts of a file that was written to meanwhile do not fit together.
-            if FileStamp::of(&begun.file.path).ok().as_ref() != Some(&begun.file) {
-                let _ = client.delete(&address(&begun, "")).await;
-                slot.clear()?;
-                bail!("{} changed while it was being sent; run the same command again", begun.file.path.display());
+            let sent = send_missing(client, &begun, plan, there, bar).await;
+            if sent.is_err() && begun.file.has_changed() {
+                return changed(client, slot, &begun).await;
+            }
+            let Some(parts) = sent? else { return forget(slot) };
+            // Once all was read: the parts of a file that was written to meanwhile do not fit together.
+            if begun.file.has_changed() {
+                return changed(client, slot, &begun).await;
             }
             begun.parts = Some(parts.clone());
             slot.write(&begun)?;
@@ -164,6 +170,13 @@ async fn send(client: &Client, slot: &Slot, mut begun: Begun, bar: &ProgressBar)
     }
 }
 
+/// What was sent of the old file is of no use.
+async fn changed<T>(client: &Client, slot: &Slot, begun: &Begun) -> Result<T> {
+    let _ = client.delete(&address(begun, "")).await;
+    slot.clear()?;
+    bail!("{} changed while it was being sent; run the same command again", begun.file.path.display());
+}
+
 fn forget(slot: &Slot) -> Result<Option<Uploaded>> {
     slot.clear()?;
     Ok(None)
@@ -179,7 +192,7 @@ fn known<T>(outcome: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
 }
 
 /// The parts that arrived whole.
-async fn list(client: &Client, begun: &Begun, plan: Plan) -> Result<Vec<PartTag>, ClientError> {
+async fn list(client: &Client, begun: &Begun, plan: PartPlan) -> Result<Vec<PartTag>, ClientError> {
     #[derive(Deserialize)]
     struct Listed {
         #[serde(rename = "Size")]
@@ -188,7 +201,7 @@ async fn list(client: &Client, begun: &Begun, plan: Plan) -> Result<Vec<PartTag>
         tag: PartTag,
     }
     let listed: Vec<Listed> = client.get(&address(begun, "")).await?;
-    let whole = |part: &Listed| plan.numbers().contains(&part.tag.number) && plan.length(part.tag.number) == part.size;
+    let whole = |part: &Listed| plan.length(part.tag.number) == Some(part.size);
     Ok(listed.into_iter().filter(whole).map(|part| part.tag).collect())
 }
 
@@ -196,7 +209,7 @@ async fn list(client: &Client, begun: &Begun, plan: Plan) -> Result<Vec<PartTag>
 async fn send_missing(
     client: &Client,
     begun: &Begun,
-    plan: Plan,
+    plan: PartPlan,
     mut there: Vec<PartTag>,
     bar: &ProgressBar,
 ) -> Result<Option<Vec<PartTag>>> {

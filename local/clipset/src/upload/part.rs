@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use clipset_core::parts::PartPlan;
 use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 use reqwest::{Body, StatusCode, header};
@@ -20,7 +21,7 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use super::{PartTag, address, parts::Plan, state::Begun};
+use super::{PartTag, address, state::Begun};
 use crate::client::{Client, cause, pause};
 
 /// Tries per part: about two minutes of a bucket that does not answer.
@@ -41,7 +42,7 @@ pub(super) enum PartError {
 pub(super) struct Sender<'a> {
     pub(super) client: &'a Client,
     pub(super) begun: &'a Begun,
-    pub(super) plan: Plan,
+    pub(super) plan: PartPlan,
     pub(super) bar: &'a ProgressBar,
 }
 
@@ -68,6 +69,10 @@ impl Sender<'_> {
                 Ok(etag) => return Ok(PartTag { number, etag }),
                 Err(failure) => failure,
             };
+            // Bytes that are not there any more do not come by trying.
+            if self.begun.file.has_changed() {
+                return Err(PartError::Failed(failure));
+            }
             tries += 1;
             if tries >= TRIES {
                 let context = format!("part {number} did not arrive after {TRIES} tries");
@@ -79,7 +84,7 @@ impl Sender<'_> {
 
     /// One try. The outer error ends the upload, the inner one may pass.
     async fn put(&self, number: u32, signed: Signed) -> Result<Result<String, anyhow::Error>, PartError> {
-        let length = self.plan.length(number);
+        let length = self.plan.length(number).unwrap_or_default();
         let counted = Counted { bar: self.bar, bytes: Arc::default() };
         let body = self.read(number, &counted).await.map_err(PartError::Failed)?;
         // S3 wants to know the length first; hyper keeps to it, so a file that shrank breaks the request off.
@@ -119,7 +124,7 @@ impl Sender<'_> {
     }
 
     async fn read(&self, number: u32, counted: &Counted<'_>) -> Result<Body, anyhow::Error> {
-        let bytes = self.plan.bytes(number);
+        let bytes = self.plan.bytes(number).unwrap_or_default();
         let unreadable = || format!("{} cannot be read", self.begun.file.path.display());
         let mut file = File::open(&self.begun.file.path).await.with_context(unreadable)?;
         file.seek(SeekFrom::Start(bytes.start)).await.with_context(unreadable)?;

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use clipset_core::text::one_line;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The bars of one command.
@@ -13,8 +14,8 @@ pub struct Bars {
 impl Bars {
     /// A bar for the bytes of a file.
     pub fn file(&self, path: &Path) -> ProgressBar {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let template = "{prefix:24!} {wide_bar} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} {eta:>4} left";
+        let name = one_line(&path.file_name().unwrap_or_default().to_string_lossy());
+        let template = "{prefix:24!} {wide_bar} {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec:>12} {eta:>4} left";
         self.bar(name, template)
     }
 

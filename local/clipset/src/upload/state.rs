@@ -49,6 +49,11 @@ impl FileStamp {
         let path = fs::canonicalize(path).with_context(|| format!("{shown} cannot be read"))?;
         Ok(Self { path, size: meta.len(), modified: modified.as_nanos() })
     }
+
+    /// The file is another one now, or gone.
+    pub fn has_changed(&self) -> bool {
+        Self::of(&self.path).ok().as_ref() != Some(self)
+    }
 }
 
 /// An upload that the server knows of.

@@ -1,12 +1,15 @@
 /** The endpoints below `/api/s3`, and patience with a connection that comes and goes. */
 import { json, post } from '../../api/client.ts'
 import { Problem, UNREACHABLE } from '../../api/problem.ts'
+import { partSize } from './titles.ts'
 
 /** An upload as its creation answered. */
 export interface Begun {
   uploadId: string
   key: string
   short_id: string
+  /** Bytes of every part but the last. */
+  part_size: number
 }
 
 /** As S3 names them. */
@@ -43,7 +46,7 @@ function pause(seconds: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** Tries again while nothing answers; offline for as long as it takes. */
+/** Tries again while nothing answers; offline for as long as it takes. Told to come back much later, it gives up at once. */
 export async function patiently<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   let seconds = SHORTEST
   let deadline = Date.now() + PATIENCE
@@ -51,9 +54,10 @@ export async function patiently<T>(call: () => Promise<T>, signal?: AbortSignal)
     try {
       return await call()
     } catch (error) {
-      if (signal?.aborted || !isPassing(error) || Date.now() > deadline) throw error
+      const wait = isPassing(error) ? (error.retryAfter ?? seconds) : Infinity
+      if (signal?.aborted || wait * 1000 > PATIENCE || Date.now() > deadline) throw error
       if (!navigator.onLine) deadline = Date.now() + PATIENCE
-      await pause(error.retryAfter ?? seconds, signal)
+      await pause(wait, signal)
       signal?.throwIfAborted()
       seconds = Math.min(seconds * 2, LONGEST)
     }
@@ -65,7 +69,11 @@ const keyOf = ({ key }: { key: string }) => `?key=${encodeURIComponent(key)}`
 
 /** Begins an upload. Size and quota are checked here, before the first byte. */
 export const begin = (file: File, title: string): Promise<Begun> =>
-  post('/api/s3/multipart', { filename: file.name, type: file.type, metadata: { title, size: file.size } })
+  post('/api/s3/multipart', {
+    filename: file.name,
+    type: file.type,
+    metadata: { title, size: file.size, part_size: partSize(file.size) },
+  })
 
 /** The parts that have arrived. */
 export const parts = (upload: { uploadId: string; key: string }, signal?: AbortSignal): Promise<Part[]> =>

@@ -5,6 +5,8 @@ export interface Remembered {
   key: string
   shortId: string
   title: string
+  /** Bytes of every part but the last; not there for an upload that was begun before this was said. */
+  partSize?: number
   /** Unix time in ms. */
   begunAt: number
 }

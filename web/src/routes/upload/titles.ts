@@ -12,7 +12,7 @@ export function titleOf(pattern: string, file: { name: string; lastModified: num
   return (title || name).slice(0, 200)
 }
 
-/** Bytes of one part. Depends on the file's size alone, so that an upload that goes on is cut at the same places. */
+/** Bytes of one part, as it is asked for. Depends on the file's size alone: uploads of before parts were bound go on so. */
 export function partSize(size: number): number {
   const MIB = 1 << 20
   const comfortable = size > 512 * MIB ? 16 * MIB : 5 * MIB

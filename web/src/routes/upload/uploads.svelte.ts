@@ -1,11 +1,11 @@
 /** The uploads of this page: Uppy does the sending; this knows what people are shown. */
 import AwsS3 from '@uppy/aws-s3'
 import Uppy, { type Body, type Meta } from '@uppy/core'
-import { Problem, sentence } from '../../api/problem.ts'
+import { Problem, UNREACHABLE, sentence } from '../../api/problem.ts'
 import { getVideo, type Video } from '../../api/videos.ts'
 import { isUnfinished } from '../library/clips.svelte.ts'
 import { FULL, abort, begin, complete, parts, patiently, requireReachable, sign } from './companion.ts'
-import { RememberedUploads, fingerprint } from './remembered.ts'
+import { RememberedUploads, fingerprint, type Remembered } from './remembered.ts'
 import { partSize, titleOf } from './titles.ts'
 
 /**
@@ -31,6 +31,8 @@ export class Item {
   shortId = $state<string | null>(null)
   /** Once it is complete. */
   video = $state.raw<Video | null>(null)
+  /** Bytes of every part but the last, as the API said. */
+  partSize = 0
   /** Uppy's id, while it has the file. */
   uppyId: string | null = null
 
@@ -56,11 +58,14 @@ export class Uploads {
       shouldUseMultipart: true,
       limit: PARALLEL,
       retryDelays: RETRY_DELAYS,
-      getChunkSize: ({ size }) => partSize(size),
+      // Uppy hands over the file itself.
+      getChunkSize: (data) => this.items.find(({ file }) => data === file)?.partSize ?? partSize(data.size),
       // Every upload is begun before Uppy gets its file: see `#send`.
       createMultipartUpload: () => Promise.reject(new Error('this upload was not begun')),
       listParts: (_file, { uploadId = '', key, signal }) => parts({ uploadId, key }, signal),
-      signPart: async (_file, { uploadId, key, partNumber, signal }) => {
+      signPart: async (file, { uploadId, key, partNumber, signal }) => {
+        const item = this.#itemOf(file.id)
+        if (item && (await hasChanged(item.file))) throw this.#changed(item)
         const { url } = await sign({ uploadId, key }, partNumber, signal)
         return { url, method: 'PUT' }
       },
@@ -77,7 +82,7 @@ export class Uploads {
     })
     this.#uppy.on('upload-error', (file, error) => {
       const item = this.#itemOf(file?.id)
-      if (item) this.#failed(item, error)
+      if (item) void this.#stopped(item, error)
     })
     window.addEventListener('beforeunload', (event) => {
       if (this.items.some((item) => item.isActive)) event.preventDefault()
@@ -169,8 +174,10 @@ export class Uploads {
         void abort(begun).catch(() => undefined)
         throw error
       })
-      this.#remembered.keep(item.print, { ...begun, shortId: begun.short_id, title, begunAt: Date.now() })
-      this.#send(item, begun, begun.short_id)
+      const { uploadId, key, short_id: shortId, part_size: partSize } = begun
+      const remembered = { uploadId, key, shortId, partSize, title, begunAt: Date.now() }
+      this.#remembered.keep(item.print, remembered)
+      this.#send(item, remembered)
     } catch (error) {
       this.#failed(item, error)
     }
@@ -185,7 +192,7 @@ export class Uploads {
       item.resumed = true
       item.ownTitle = found.title
       item.sentBytes = arrived.reduce((sum, part) => sum + part.Size, 0)
-      this.#send(item, found, found.shortId)
+      this.#send(item, found)
     } catch (error) {
       if (error instanceof Problem && (error.status === 404 || error.status === 403)) {
         // Swept, or deleted in the library: a new upload.
@@ -198,13 +205,30 @@ export class Uploads {
   }
 
   /** Hands the file to Uppy as an upload that goes on: it asks for the parts first, and never aborts on an error. */
-  #send(item: Item, { uploadId, key }: { uploadId: string; key: string }, shortId: string): void {
+  #send(item: Item, { uploadId, key, ...upload }: Remembered): void {
     if (!this.items.includes(item)) return
-    item.shortId = shortId
+    item.shortId = upload.shortId
+    item.partSize = upload.partSize ?? partSize(item.file.size)
     item.state = 'sending'
     item.uppyId = this.#uppy.addFile({ name: item.file.name, type: item.file.type, data: item.file, source: 'page' })
     this.#uppy.setFileState(item.uppyId, { s3Multipart: { uploadId, key } } as object)
     void this.#uppy.upload().catch(() => undefined)
+  }
+
+  /** What was sent of a file that is another one now is of no use. */
+  #changed(item: Item): Problem {
+    const problem = new Problem(UNREACHABLE, 'The file changed while it was being sent: take it off the list and choose it again.')
+    this.#remembered.forget(item.print)
+    this.#failed(item, problem)
+    // Uppy gives the upload up.
+    if (item.uppyId) this.#uppy.removeFile(item.uppyId)
+    item.uppyId = null
+    return problem
+  }
+
+  async #stopped(item: Item, error: unknown): Promise<void> {
+    if (await hasChanged(item.file)) this.#changed(item)
+    else this.#failed(item, error)
   }
 
   #failed(item: Item, error: unknown): void {
@@ -229,6 +253,16 @@ export class Uploads {
 /** Uppy keeps the answer by which the bucket refused a part. */
 const isFull = (error: unknown): boolean =>
   error instanceof Error && 'source' in error && (error.source as XMLHttpRequest | undefined)?.status === FULL
+
+/** A browser refuses to read a file that was written to since it was chosen, or is gone. */
+const hasChanged = (file: File): Promise<boolean> =>
+  file
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => false,
+      () => true,
+    )
 
 let current: { username: string; uploads: Uploads } | null = null
 

@@ -27,7 +27,7 @@ const COPIED: f64 = 30e6;
 const LOOKED_THROUGH: f64 = 100.0;
 
 /// Seconds that a file of `bytes` takes at least.
-pub fn of_bytes(bytes: u64) -> f64 {
+pub(crate) fn of_bytes(bytes: u64) -> f64 {
     bytes as f64 / COPIED
 }
 

@@ -67,7 +67,8 @@ impl Turns {
             }
         }
         let memory = self.memory();
-        order.retain(|(_, id)| !most.is_some_and(|most| memory.longer_than.get(id).is_some_and(|least| *least >= most)));
+        order
+            .retain(|(_, id)| !most.is_some_and(|most| memory.longer_than.get(id).is_some_and(|least| *least >= most)));
         order
     }
 

@@ -137,7 +137,7 @@ impl Bench {
     }
 
     async fn plan(&self, clip: &Path, settings: &Settings) -> Plan {
-        examine(&Tools::default(), clip, settings).await.expect("a video").1
+        examine(&Tools::default(), clip, settings).await.expect("a video").plan
     }
 
     /// FFmpeg alone with a job's own arguments, for these sizes of the plan.

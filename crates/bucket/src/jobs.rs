@@ -1,6 +1,6 @@
 //! Jobs and their queue: enqueued once, claimed by one runner at a time.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use clipset_core::{
     Timestamp,
@@ -10,7 +10,7 @@ use clipset_core::{
 };
 use uuid::Uuid;
 
-use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos};
+use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos, turns::Turns};
 
 const QUEUE: &str = "jobs/queue/";
 const DOCUMENTS: &str = "jobs/documents/";
@@ -24,12 +24,13 @@ const LOST_RUNNERS: &str =
 #[derive(Debug, Clone)]
 pub struct Jobs {
     bucket: Bucket,
+    turns: Arc<Turns>,
 }
 
 impl Jobs {
     /// Of this bucket.
     pub fn new(bucket: Bucket) -> Self {
-        Self { bucket }
+        Self { bucket, turns: Arc::default() }
     }
 
     /// One job; `None` if there is none of this id.
@@ -99,8 +100,20 @@ impl Jobs {
     /// # Errors
     /// [`UpdateError::Refused`] with the reason why it may not have it.
     pub async fn claim(&self, id: &JobId, runner: &str) -> Result<(Job, Lease), UpdateError<JobError>> {
+        self.claim_within(id, runner, None).await
+    }
+
+    async fn claim_within(
+        &self,
+        id: &JobId,
+        runner: &str,
+        most: Option<f64>,
+    ) -> Result<(Job, Lease), UpdateError<JobError>> {
         let mut lease = None;
         let claimed = self.update(id, |job| {
+            if most.is_some_and(|most| job.is_longer_than(most)) {
+                return Err(JobError::TooLong);
+            }
             lease = Some(job.claim(runner, Timestamp::now())?);
             Ok(())
         });
@@ -114,17 +127,33 @@ impl Jobs {
         }
     }
 
-    /// Gives `runner` the next job of `kinds` that waits or whose runner was lost; `None` if there
-    /// is none.
+    /// Gives `runner` the next job of `kinds` that waits or whose runner was lost, owners taking turns; `None` if
+    /// there is none.
     ///
     /// # Errors
     /// [`BucketError`].
     pub async fn claim_next(&self, runner: &str, kinds: &[JobKind]) -> Result<Option<(Job, Lease)>, BucketError> {
-        for entry in self.bucket.children(QUEUE).await? {
-            let of_kind = kinds.iter().any(|kind| entry.starts_with(&format!("{}-", *kind as u8)));
-            let Some(id) = Job::id_of_entry(&entry).ok().filter(|_| of_kind) else { continue };
-            match self.claim(&id, runner).await {
-                Ok(claimed) => return Ok(Some(claimed)),
+        self.claim_next_within(runner, kinds, None).await
+    }
+
+    /// As [`Jobs::claim_next`], and passes over what is known to be more than `most` seconds of work.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn claim_next_within(
+        &self,
+        runner: &str,
+        kinds: &[JobKind],
+        most: Option<f64>,
+    ) -> Result<Option<(Job, Lease)>, BucketError> {
+        let queue = self.bucket.children(QUEUE).await?;
+        for (entry, id) in self.turns.order(&self.bucket, queue, kinds, most).await {
+            match self.claim_within(&id, runner, most).await {
+                Ok(claimed) => {
+                    self.turns.taken(&id);
+                    return Ok(Some(claimed));
+                }
+                Err(UpdateError::Refused(JobError::TooLong)) => self.turns.is_longer(&id, most.unwrap_or_default()),
                 Err(UpdateError::Refused(JobError::Ended) | UpdateError::Missing) => {
                     self.bucket.remove(&DocumentKey::QueueEntry(entry)).await?;
                 }

@@ -9,6 +9,7 @@
 //! | `uploads` | multipart uploads that clients send by presigned URLs |
 //! | [`Videos`] | the videos' documents with the listing that is derived from them |
 //! | [`Jobs`] | jobs and their queue |
+//! | `turns` | what a runner remembers of the queue, so that owners take turns |
 //! | [`Migrations`] | the run in which older videos move to HLS |
 //! | [`release_quota`] | bytes that members have reserved |
 //! | [`SettingsStore`] | the settings |
@@ -23,6 +24,7 @@ mod migrations;
 mod quotas;
 mod settings;
 mod streams;
+mod turns;
 mod uploads;
 mod videos;
 

@@ -127,6 +127,9 @@ pub struct Job {
     /// Set once it met a full disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub space_wait: Option<SpaceWait>,
+    /// Seconds of work that it is, about, once a runner has looked at the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_seconds: Option<f64>,
 }
 
 /// A change that the job's state does not allow.
@@ -144,6 +147,9 @@ pub enum JobError {
     /// It was claimed [`MAX_ATTEMPTS`] times without an end.
     #[error("the job was begun {MAX_ATTEMPTS} times and never came to an end")]
     TooManyAttempts,
+    /// It is known to be more work than whoever asks for it may take.
+    #[error("the job is more work than this lane takes")]
+    TooLong,
     /// The lease shown is not the one that holds now.
     #[error("the lease was lost to another runner")]
     LeaseLost,
@@ -168,6 +174,7 @@ impl Job {
             abandoned: Vec::new(),
             notes: Vec::new(),
             space_wait: None,
+            work_seconds: None,
         })
     }
 
@@ -185,6 +192,19 @@ impl Job {
     /// [`IdError`] if it is no such key.
     pub fn id_of_entry(entry: &str) -> Result<JobId, IdError> {
         entry.splitn(3, '-').nth(2).unwrap_or_default().parse()
+    }
+
+    /// The video of the job with this id.
+    ///
+    /// # Errors
+    /// [`IdError`] never, for an id that was parsed.
+    pub fn video_of(id: &JobId) -> Result<ShortId, IdError> {
+        id.as_str().split('-').next().unwrap_or_default().parse()
+    }
+
+    /// It is known to be more than `most` seconds of work.
+    pub fn is_longer_than(&self, most: f64) -> bool {
+        self.work_seconds.is_some_and(|seconds| seconds > most)
     }
 
     /// It ended, well or not.
@@ -280,6 +300,16 @@ impl Job {
         Ok(())
     }
 
+    /// Notes how much work it is, in seconds: from now on only lanes that take so much take it.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`].
+    pub fn expect_work(&mut self, lease: &Lease, seconds: f64) -> Result<(), JobError> {
+        self.held(lease)?;
+        self.work_seconds = Some(seconds);
+        Ok(())
+    }
+
     /// Notes what was decided and why.
     ///
     /// # Errors
@@ -314,7 +344,7 @@ impl Job {
     }
 
     /// The holder stops (shut down, or a fault that may pass); another may begin at once.
-    /// A shutdown does not count as an attempt.
+    /// A shutdown, or work for another lane, does not count as an attempt.
     ///
     /// # Errors
     /// [`JobError::LeaseLost`].
@@ -451,6 +481,21 @@ mod tests {
     }
 
     #[test]
+    fn how_much_work_a_job_is_outlasts_its_leases_and_older_documents_do_not_say() {
+        let mut job = job();
+        let lease = job.claim("one", at(0)).expect("waiting");
+        assert!(!job.is_longer_than(1.0), "nobody has looked at the file");
+        job.expect_work(&lease, 90.0).expect("held");
+        job.release(&lease, false).expect("held");
+        job.claim("two", at(1)).expect("waiting");
+        assert!(job.is_longer_than(30.0) && !job.is_longer_than(90.0));
+        let mut document = serde_json::to_value(&job).expect("a document");
+        document.as_object_mut().expect("an object").remove("work_seconds");
+        let older: Job = serde_json::from_value(document).expect("a job");
+        assert_eq!(older.work_seconds, None);
+    }
+
+    #[test]
     fn the_job_of_a_dead_runner_is_free_at_once_and_no_other_runners_is() {
         let mut job = job();
         let lease = job.entrust("service", SignedDuration::from_hours(1), at(0)).expect("waiting");
@@ -506,5 +551,6 @@ mod tests {
         let entries: Vec<_> = jobs.iter().map(Job::queue_entry).collect();
         assert!(entries.is_sorted(), "{entries:?}");
         assert_eq!(Job::id_of_entry(&entries[0]), Ok(jobs[0].id.clone()));
+        assert_eq!(Job::video_of(&jobs[0].id), Ok(jobs[0].video.clone()));
     }
 }

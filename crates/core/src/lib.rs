@@ -10,6 +10,7 @@
 //! | [`signing`] | signed media URLs, as nginx `secure_link` and the edge function check them |
 //! | [`playlist`] | playlists read, written and signed (RFC 8216) |
 //! | [`video`], [`job`] | the documents that change, as state machines |
+//! | [`turns`] | whose turn it is in the queue |
 //! | [`ladder`] | which sizes a picture becomes |
 //! | [`listing`] | the shards from which pages of videos are read |
 //! | [`settings`] | what an administrator chooses |
@@ -38,6 +39,7 @@ pub mod share;
 pub mod signing;
 pub mod size;
 pub mod text;
+pub mod turns;
 pub mod video;
 
 pub use jiff::Timestamp;

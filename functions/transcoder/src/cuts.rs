@@ -1,22 +1,13 @@
 //! Where a stream is cut: at the source's own key frames when it is copied.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
-
-use tokio::io::AsyncBufReadExt;
-
-use crate::{
-    failure::Failure,
-    ffmpeg::{Tools, input_safety},
-};
-
 /// The wanted length of a segment, seconds.
 pub const SEGMENT: f64 = 4.0;
 
 /// The longest segment that a copied stream may have, seconds.
 pub const LONGEST_COPIED: f64 = 6.0;
 
-/// Reading the packets of a file of many hours is bound by the disk.
-const TIME: Duration = Duration::from_secs(900);
+/// Pictures further apart than this, seconds, have a pause between them.
+const PAUSE: f64 = 2.0;
 
 /// One packet of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -78,7 +69,10 @@ pub struct Pictures {
     pub disordered: bool,
     /// Some are not whole.
     pub corrupt: bool,
+    /// Where the pictures go on after a pause: from the last one before it to the next one.
+    pub pauses: Vec<(f64, f64)>,
     last_decoded: Option<f64>,
+    newest: f64,
 }
 
 impl Pictures {
@@ -105,9 +99,18 @@ impl Pictures {
         if packet.key && self.keys.last().is_none_or(|key| shown > *key) {
             self.keys.push(shown);
         }
+        if self.count > 0 && shown - self.newest > PAUSE {
+            self.pauses.push((self.newest, shown));
+        }
+        self.newest = if self.count == 0 { shown } else { self.newest.max(shown) };
         self.first = if self.count == 0 { shown } else { self.first.min(shown) };
         self.end = self.end.max(shown + packet.duration.unwrap_or_default());
         self.count += 1;
+    }
+
+    /// When the last picture is shown.
+    pub fn newest(&self) -> f64 {
+        self.newest
     }
 
     /// The times at which FFmpeg's hls muxer cuts the copied stream, without its start: the n-th
@@ -130,71 +133,6 @@ impl Pictures {
         let starts = [self.first].into_iter().chain(cuts.iter().copied());
         starts.zip(ends).map(|(start, end)| end - start).fold(0.0, f64::max)
     }
-}
-
-/// Reads the packets of stream `index` of the file at `input`.
-///
-/// # Errors
-/// A [`Failure`] if ffprobe cannot be run or does not come to an end.
-pub async fn read_pictures(tools: &Tools, input: &Path, index: u32) -> Result<Pictures, Failure> {
-    let mut pictures = Pictures::default();
-    let add = |line: &str| pictures.add(Packet::parse(line));
-    read_packets(tools, input, Some(index), "pts_time,dts_time,duration_time,flags", add).await?;
-    Ok(pictures)
-}
-
-/// Reads when each of the `streams` of the file at `input` really ends, seconds on the file's clock.
-///
-/// # Errors
-/// As [`read_pictures`].
-pub async fn read_ends(tools: &Tools, input: &Path, streams: &[u32]) -> Result<BTreeMap<u32, f64>, Failure> {
-    let mut ends = BTreeMap::new();
-    let add = |line: &str| {
-        let packet = Packet::parse(line);
-        if let (Some(stream), Some(shown)) = (packet.stream.filter(|stream| streams.contains(stream)), packet.shown) {
-            let end = ends.entry(stream).or_insert(shown);
-            *end = f64::max(*end, shown + packet.duration.unwrap_or_default());
-        }
-    };
-    // ffprobe selects one stream or all.
-    let only = if let [only] = streams { Some(*only) } else { None };
-    read_packets(tools, input, only, "stream_index,pts_time,duration_time", add).await?;
-    Ok(ends)
-}
-
-async fn read_packets(
-    tools: &Tools,
-    input: &Path,
-    stream: Option<u32>,
-    entries: &str,
-    mut add: impl FnMut(&str),
-) -> Result<(), Failure> {
-    let mut args: Vec<OsString> = ["-v", "quiet", "-of", "compact=p=0", "-show_entries", &format!("packet={entries}")]
-        .map(OsString::from)
-        .to_vec();
-    if let Some(stream) = stream {
-        args.extend(["-select_streams".into(), stream.to_string().into()]);
-    }
-    args.extend(input_safety());
-    args.push("-i".into());
-    args.push(input.into());
-    let (mut child, mut lines) = tools.probe_lines(args)?;
-    let read = async {
-        let mut line = String::new();
-        while lines.read_line(&mut line).await.map_err(|error| Failure::scratch(&error))? > 0 {
-            // Side data of a packet follows on lines of its own.
-            if line.starts_with("pts_time=") || line.starts_with("stream_index=") {
-                add(line.trim_end());
-            }
-            line.clear();
-        }
-        Ok::<_, Failure>(())
-    };
-    tokio::time::timeout(TIME, read)
-        .await
-        .map_err(|_| Failure::permanent("The file's packets could not be read in the time that is allowed."))??;
-    child.wait_with_limit(TIME).await?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -257,6 +195,8 @@ mod tests {
         let closed = add(&[packet(0.0, -0.04, true), packet(0.08, 0.0, false), packet(0.04, 0.04, false)]);
         assert!(!closed.leading && !closed.disordered);
         assert!((closed.end - 0.12).abs() < 1e-9);
+        let paused = add(&[packet(0.0, 0.0, true), packet(0.04, 0.04, false), packet(30.0, 0.08, false)]);
+        assert_eq!(paused.pauses, [(0.04, 30.0)]);
         assert!(add(&[packet(0.0, -0.04, true), packet(0.12, 0.0, true), packet(0.08, 0.04, false)]).leading);
         assert!(add(&[packet(0.0, 0.0, false)]).leading, "no key frame first");
         assert!(add(&[packet(0.0, 0.0, true), packet(0.04, 0.0, false)]).disordered);

@@ -39,6 +39,9 @@ pub enum Failure {
     /// The picture cannot be copied after all, for this reason: it is encoded instead.
     #[error("{0}")]
     NotCopyable(String),
+    /// About so many seconds of work, which is more than the lane takes: another lane does it.
+    #[error("it is about {0:.0} s of work, which is for another lane")]
+    TooLong(f64),
     /// Another runner took the job over: write nothing more.
     #[error("the lease was lost to another runner")]
     LeaseLost,

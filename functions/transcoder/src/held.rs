@@ -108,6 +108,14 @@ impl Held {
         Ok(id)
     }
 
+    /// Notes how much work it is, in seconds.
+    ///
+    /// # Errors
+    /// [`Failure::LeaseLost`], [`Failure::Passing`].
+    pub async fn expect_work(&self, seconds: f64) -> Result<(), Failure> {
+        self.update(|job| job.expect_work(&self.lease, seconds)).await
+    }
+
     /// Notes what was decided.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //!
 //! | Module | What it does |
 //! |---|---|
-//! | [`probe`], [`cuts`] | asks ffprobe what a file is, and where its key frames are |
+//! | [`probe`], [`packets`], [`cuts`] | asks ffprobe what a file is, what it holds, and where its key frames are |
 //! | [`plan`] | decides from that and the settings: copy, encode or refuse, with reasons in words |
 //! | [`arguments`] | turns the plan into FFmpeg's argument lists |
 //! | [`ffmpeg`] | runs it: without network, within limits, with progress and last words |
@@ -30,6 +30,7 @@ pub mod ladder;
 mod make;
 mod messages;
 pub mod mpegts;
+pub mod packets;
 mod phases;
 pub mod plan;
 pub mod probe;

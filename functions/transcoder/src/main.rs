@@ -68,7 +68,7 @@ async fn begin(command: Command) -> anyhow::Result<()> {
         Command::Run { job } => {
             let claimed = worker.claim(&job).await;
             let (job, lease) = claimed.with_context(|| format!("the job {job} cannot be had"))?;
-            let outcome = worker.run(job, lease, stopped(stop)).await;
+            let outcome = worker.run(job, lease, None, stopped(stop)).await;
             // Nobody else may be there to move a migration on.
             worker.tend().await;
             // A container's name does not last; that of its queue on AWS Batch does, and its machines are alike.

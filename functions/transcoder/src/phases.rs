@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     held::{Held, Progress},
     make::Sizes,
-    plan::Picture,
+    plan::{Picture, of_bytes},
     source::Source,
     work::Inner,
 };
@@ -28,11 +28,18 @@ pub(crate) struct Task<'a> {
     pub(crate) held: &'a Held,
     pub(crate) settings: Settings,
     pub(crate) progress: &'a Progress,
+    /// Seconds of work that the lane takes.
+    pub(crate) most: Option<f64>,
 }
 
 impl<'a> Task<'a> {
     /// Does the job, whatever its kind.
-    pub(crate) async fn run(inner: &'a Inner, held: &'a Held, progress: &'a Progress) -> Result<(), Failure> {
+    pub(crate) async fn run(
+        inner: &'a Inner,
+        held: &'a Held,
+        progress: &'a Progress,
+        most: Option<f64>,
+    ) -> Result<(), Failure> {
         let known = inner.videos.get(&held.job.video).await?;
         if let Some(size) = known.and_then(|video| video.value.size_bytes) {
             // Before anything is said of it: a clip that waits for space stays one that waits.
@@ -40,7 +47,7 @@ impl<'a> Task<'a> {
         }
         let video = inner.videos.update(&held.job.video, Video::start_processing).await?;
         let settings = inner.settings.current().await?;
-        let task = Task { inner, held, settings, progress };
+        let task = Task { inner, held, settings, progress, most };
         match held.job.kind {
             JobKind::First => task.first(video).await,
             JobKind::Ladder => task.ladder(video).await,
@@ -116,6 +123,8 @@ impl<'a> Task<'a> {
     async fn source(&self, video: &Video) -> Result<Source, Failure> {
         let key = source_key(video).ok_or_else(|| Failure::permanent("The uploaded file is no longer there."))?;
         let Inner { bucket, scratch, config, .. } = self.inner;
+        // Before it is fetched: that alone may be more than the lane takes.
+        self.expect(of_bytes(video.size_bytes.unwrap_or_default())).await?;
         let source = Source::fetch(bucket, &key, scratch, &config.tools, &self.settings).await?;
         self.progress.set(FETCHED);
         let mut notes = source.plan.reasons.clone();
@@ -123,7 +132,25 @@ impl<'a> Task<'a> {
             notes.insert(0, "made from the published MP4, for the upload was removed".to_owned());
         }
         self.held.note(notes).await?;
+        self.fits(&source).await?;
         Ok(source)
+    }
+
+    /// Gives the job back if what is to be made of `source` is more work than the lane takes.
+    pub(crate) async fn fits(&self, source: &Source) -> Result<(), Failure> {
+        let copied = self.held.job.kind == JobKind::First && source.plan.picture == Picture::Copy;
+        let sizes = if copied { 1 } else { source.plan.rungs.len() };
+        self.expect(source.work_seconds(&self.settings, sizes)).await
+    }
+
+    async fn expect(&self, seconds: f64) -> Result<(), Failure> {
+        match self.most {
+            Some(most) if seconds > most => {
+                self.held.expect_work(seconds).await?;
+                Err(Failure::TooLong(seconds))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A clip that was published by copying gets its lower sizes by a job of its own.

@@ -1,20 +1,24 @@
 //! What becomes of a file, decided from its probe result and the settings alone, with reasons in words.
 
+mod bounds;
 mod colours;
 mod obstacles;
 mod rate;
 mod sizes;
 mod still;
 mod streams;
+mod work;
 
 pub use colours::{Colours, Conversion};
 pub(crate) use obstacles::BREAKS_OFF;
 pub use sizes::{LADDER, Rung};
+pub(crate) use work::of_bytes;
 
 use clipset_core::settings::Settings;
 
 use crate::{
     cuts::Pictures,
+    packets::Contents,
     probe::{Probe, Ratio, Stream},
 };
 use streams::{Chosen, Video};
@@ -66,6 +70,17 @@ pub struct Preparation {
     pub colours: Colours,
     /// Seconds for which the last picture stays, for sound that is longer.
     pub hold_last: Option<f64>,
+    /// From where to where, in seconds, a picture a second is enough, because the file has none there.
+    pub pauses: Vec<(f64, f64)>,
+}
+
+/// The streams of a file that are played, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Played {
+    /// The moving picture.
+    pub picture: Option<u32>,
+    /// The sound.
+    pub sound: Option<u32>,
 }
 
 /// What becomes of a file.
@@ -105,7 +120,17 @@ pub struct Plan {
 #[error("{0}")]
 pub struct Refusal(pub String);
 
-/// Whether the packets need to be read: nothing that the probe result says stands against repackaging.
+/// Which streams are played; `None` of a file that [`plan`] refuses.
+pub fn played(probe: &Probe) -> Option<Played> {
+    Some(match streams::choose(probe).ok()? {
+        Chosen::Video(Video { video, audio }) => {
+            Played { picture: Some(video.index), sound: audio.map(|audio| audio.index) }
+        }
+        Chosen::Sound { audio, .. } => Played { picture: None, sound: Some(audio.index) },
+    })
+}
+
+/// Whether the packets decide if it is repackaged: nothing that the probe result says stands against repackaging.
 pub fn may_be_copied(probe: &Probe, settings: &Settings) -> Option<u32> {
     match streams::choose(probe).ok()? {
         Chosen::Video(chosen) if obstacles::of_probe(&chosen, probe, settings).is_empty() => Some(chosen.video.index),
@@ -165,6 +190,20 @@ impl Plan {
         }
     }
 
+    /// The same, in proportion to what the file holds: long pauses get few pictures.
+    ///
+    /// # Errors
+    /// [`Refusal`] of what is too long or too much work for what is there.
+    pub fn bounded(self, probe: &Probe, contents: &Contents, settings: &Settings) -> Result<Self, Refusal> {
+        bounds::bounded(self, probe, contents, settings)
+    }
+
+    /// The streams that are played.
+    pub fn played(&self) -> Played {
+        let picture = if let Origin::Stream(stream) = self.video { Some(stream) } else { None };
+        Played { picture, sound: self.audio }
+    }
+
     /// The picture is more than a cover or a plain colour.
     pub fn has_moving_pictures(&self) -> bool {
         matches!(self.video, Origin::Stream(_))
@@ -222,6 +261,7 @@ fn encoded(probe: &Probe, chosen: &Video<'_>, against: &[String], settings: &Set
             tone_map: video.high_dynamic_range().map(str::to_owned),
             colours: Colours::of(video),
             hold_last: sound_beyond_picture(chosen, probe),
+            pauses: Vec::new(),
         },
         sample_rate: sample_rate(audio),
         channels: audio.map_or(0, |audio| audio.channels),

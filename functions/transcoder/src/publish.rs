@@ -97,7 +97,7 @@ impl Task<'_> {
             bucket: &inner.bucket,
             source,
             settings: &self.settings,
-            allowance: source.allowance(inner.config.time_limit, false),
+            allowance: source.allowance(&self.settings, inner.config.time_limit, false),
         };
         let files = match making.files(kind, published).await {
             Ok(files) => files,

@@ -6,10 +6,10 @@ use clipset_bucket::{Bucket, BucketError};
 use clipset_core::{key::MediaKey, settings::Settings};
 
 use crate::{
-    cuts::{Pictures, read_ends, read_pictures},
     failure::Failure,
     ffmpeg::{Allowance, Tools},
-    plan::{Plan, may_be_copied, open_ends, plan},
+    packets::Contents,
+    plan::{Plan, may_be_copied, open_ends, plan, played},
     probe::{Probe, probe},
     scratch::{JobFolder, Scratch},
 };
@@ -28,6 +28,8 @@ pub struct Source {
     pub bytes: u64,
     /// What ffprobe said.
     pub probe: Probe,
+    /// What it holds.
+    pub contents: Contents,
     /// What becomes of it.
     pub plan: Plan,
 }
@@ -56,13 +58,29 @@ impl Source {
             Err(BucketError::Missing { .. }) => return Err(missing()),
             other => other?,
         };
-        let (probe, plan) = examine(tools, &input, settings).await?;
-        Ok(Self { folder, bytes, probe, plan })
+        let Examined { probe, contents, plan } = examine(tools, &input, settings).await?;
+        Ok(Self { folder, bytes, probe, contents, plan })
+    }
+
+    /// Plans anew, with the picture encoded, because copying turned out not to do for this `reason`.
+    ///
+    /// # Errors
+    /// [`Failure::Permanent`] with a sentence for the owner.
+    pub fn encode(&mut self, settings: &Settings, reason: &str) -> Result<(), Failure> {
+        let plan = Plan::encoded(&self.probe, settings, reason);
+        let plan = plan.and_then(|plan| plan.bounded(&self.probe, &self.contents, settings));
+        self.plan = plan.map_err(|refusal| Failure::permanent(refusal.0))?;
+        Ok(())
+    }
+
+    /// Seconds of work, about, for the first `sizes` of the plan's renditions.
+    pub fn work_seconds(&self, settings: &Settings, sizes: usize) -> f64 {
+        self.plan.work_seconds(&self.probe, &self.contents, settings, sizes)
     }
 
     /// What one run of FFmpeg on it may use; `limit` overrides the time.
-    pub fn allowance(&self, limit: Option<Duration>, gpu: bool) -> Allowance {
-        Allowance { time: limit.unwrap_or_else(|| self.time()), file_size: (4 * self.bytes).max(16 * GIB), gpu }
+    pub fn allowance(&self, settings: &Settings, limit: Option<Duration>, gpu: bool) -> Allowance {
+        Allowance { time: limit.unwrap_or_else(|| self.time(settings)), file_size: (4 * self.bytes).max(16 * GIB), gpu }
     }
 
     /// Bytes that all segments together may have.
@@ -70,27 +88,40 @@ impl Source {
         (10 * self.bytes).max(32 * GIB)
     }
 
-    /// Twenty times its length, at least ten minutes, at most three days.
-    fn time(&self) -> Duration {
-        let seconds = self.plan.duration.unwrap_or(3600.0) * 20.0;
-        Duration::from_secs_f64(seconds.clamp(600.0, 3.0 * 86_400.0))
+    /// Twenty times the work that it is, and ten minutes more; at most three days.
+    fn time(&self, settings: &Settings) -> Duration {
+        let seconds = 600.0 + 20.0 * self.work_seconds(settings, self.plan.rungs.len());
+        Duration::from_secs_f64(seconds.min(3.0 * 86_400.0))
     }
 }
 
-/// Probes the file at `input`, reads its packets if it may be copied, and plans.
+/// What was found out about a file.
+#[derive(Debug)]
+pub struct Examined {
+    /// What ffprobe said.
+    pub probe: Probe,
+    /// What it holds.
+    pub contents: Contents,
+    /// What becomes of it.
+    pub plan: Plan,
+}
+
+/// Probes the file at `input`, reads its packets, and plans.
 ///
 /// # Errors
 /// [`Failure::Permanent`] with a sentence for the owner.
-pub async fn examine(tools: &Tools, input: &Path, settings: &Settings) -> Result<(Probe, Plan), Failure> {
+pub async fn examine(tools: &Tools, input: &Path, settings: &Settings) -> Result<Examined, Failure> {
     let mut probe = probe(tools, input).await?;
-    let open = open_ends(&probe);
-    if !open.is_empty() {
-        probe.set_ends(&read_ends(tools, input, &open).await?);
-    }
-    let pictures: Option<Pictures> = match may_be_copied(&probe, settings) {
-        Some(index) => Some(read_pictures(tools, input, index).await?),
-        None => None,
+    let contents = match played(&probe) {
+        Some(played) => Contents::read(tools, input, played).await?,
+        None => Contents::default(),
     };
-    let plan = plan(&probe, pictures.as_ref(), settings).map_err(|refusal| Failure::permanent(refusal.0))?;
-    Ok((probe, plan))
+    let open = open_ends(&probe);
+    probe.set_ends(
+        &contents.ends.iter().filter(|(stream, _)| open.contains(stream)).map(|(n, end)| (*n, *end)).collect(),
+    );
+    let pictures = may_be_copied(&probe, settings).map(|_| &contents.pictures);
+    let plan = plan(&probe, pictures, settings).and_then(|plan| plan.bounded(&probe, &contents, settings));
+    let plan = plan.map_err(|refusal| Failure::permanent(refusal.0))?;
+    Ok(Examined { probe, contents, plan })
 }

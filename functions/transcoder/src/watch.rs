@@ -20,9 +20,20 @@ const MEASURE_EVERY: Duration = Duration::from_secs(3600);
 /// Jobs that take less are moved on together.
 const TEND_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
-/// Two lanes: one for any job, and one that new uploads alone may take, so that none waits behind
-/// a ladder or a migration of hours.
-const LANES: [&[JobKind]; 2] = [&[JobKind::First, JobKind::Ladder, JobKind::Migrate], &[JobKind::First]];
+/// Jobs that are done one after the other.
+struct Lane {
+    kinds: &'static [JobKind],
+    /// Seconds of work that it takes; a job whose work is not known yet is looked at, and given back if it is more.
+    most: Option<f64>,
+}
+
+/// The first is for any job. The others are for new uploads alone, so that none waits behind a ladder or a migration of
+/// hours, and for short work alone: a few minutes do not wait behind hours, nor seconds behind minutes.
+const LANES: [Lane; 3] = [
+    Lane { kinds: &[JobKind::First, JobKind::Ladder, JobKind::Migrate], most: None },
+    Lane { kinds: &[JobKind::First], most: Some(600.0) },
+    Lane { kinds: &[JobKind::First], most: Some(30.0) },
+];
 
 /// Runs until `stop` holds true: then FFmpeg is stopped and jobs are given back.
 pub async fn watch(worker: Worker, stop: watch::Receiver<bool>) {
@@ -33,8 +44,16 @@ pub async fn watch(worker: Worker, stop: watch::Receiver<bool>) {
     let ended = Notify::new();
     ended.notify_one();
     let lanes = async {
-        let [any, first] = LANES.map(|kinds| lane(worker.clone(), kinds, &ended, news.clone(), stop.clone()));
-        tokio::join!(any, first);
+        let [any, minutes, seconds] = LANES;
+        let (any_told, any_busy) = watch::channel(false);
+        let (minutes_told, minutes_busy) = watch::channel(false);
+        let (seconds_told, _) = watch::channel(false);
+        let at = |lane| At { worker: &worker, lane, ended: &ended, news: news.clone(), stop: stop.clone() };
+        tokio::join!(
+            at(any).run(None, any_told),
+            at(minutes).run(Some(any_busy), minutes_told),
+            at(seconds).run(Some(minutes_busy), seconds_told),
+        );
     };
     // Neither the poller nor the reporter nor the tender ends.
     tokio::select! {
@@ -50,40 +69,57 @@ pub async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn lane(
-    worker: Worker,
-    kinds: &[JobKind],
-    ended: &Notify,
-    mut news: watch::Receiver<u64>,
+/// A lane at work.
+struct At<'a> {
+    worker: &'a Worker,
+    lane: Lane,
+    ended: &'a Notify,
+    news: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
-) {
-    while !*stop.borrow() {
-        news.borrow_and_update();
-        let claimed = tokio::select! {
-            // Dropped in the middle of a claim, the lease runs out by itself.
-            () = stopped(stop.clone()) => return,
-            claimed = worker.jobs().claim_next(worker.name(), kinds) => claimed,
-        };
-        match claimed {
-            Ok(Some((job, lease))) => {
-                let kind = job.kind;
-                let outcome = worker.run(job, lease, stopped(stop.clone())).await;
-                if kind == JobKind::Migrate {
-                    ended.notify_one();
+}
+
+impl At<'_> {
+    /// Takes jobs while `wider`, a lane that could have them too, is busy, and tells when this one is.
+    async fn run(mut self, mut wider: Option<watch::Receiver<bool>>, told: watch::Sender<bool>) {
+        let Lane { kinds, most } = self.lane;
+        let stop = self.stop.clone();
+        while !*stop.borrow() {
+            self.news.borrow_and_update();
+            let claim = async {
+                if let Some(wider) = &mut wider {
+                    // It only ends with the runner.
+                    let _ = wider.wait_for(|busy| *busy).await;
                 }
-                if outcome == Outcome::Lost {
+                self.worker.jobs().claim_next_within(self.worker.name(), kinds, most).await
+            };
+            let claimed = tokio::select! {
+                // Dropped in the middle of a claim, the lease runs out by itself.
+                () = stopped(stop.clone()) => return,
+                claimed = claim => claimed,
+            };
+            match claimed {
+                Ok(Some((job, lease))) => {
+                    told.send_replace(true);
+                    let kind = job.kind;
+                    let outcome = self.worker.run(job, lease, most, stopped(stop.clone())).await;
+                    if kind == JobKind::Migrate {
+                        self.ended.notify_one();
+                    }
+                    if outcome == Outcome::Lost {
+                        pause(PAUSE, &stop).await;
+                    }
+                    told.send_replace(false);
+                }
+                Ok(None) => {
+                    tokio::select! {
+                        _ = self.news.changed() => {}
+                        () = pause(self.worker.inner.config.poll * POLLS_PER_LOOK, &stop) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the queue could not be read");
                     pause(PAUSE, &stop).await;
                 }
-            }
-            Ok(None) => {
-                tokio::select! {
-                    _ = news.changed() => {}
-                    () = pause(worker.inner.config.poll * POLLS_PER_LOOK, &stop) => {}
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the queue could not be read");
-                pause(PAUSE, &stop).await;
             }
         }
     }

@@ -126,8 +126,9 @@ impl Worker {
         }
     }
 
-    /// Does the job, beats meanwhile, and records how it ended. `stop` gives it back at once.
-    pub async fn run(&self, job: Job, lease: Lease, stop: impl Future<Output = ()>) -> Outcome {
+    /// Does the job, beats meanwhile, and records how it ended. `stop` gives it back at once, as does what turns out to
+    /// be more than `most` seconds of work.
+    pub async fn run(&self, job: Job, lease: Lease, most: Option<f64>, stop: impl Future<Output = ()>) -> Outcome {
         let id = job.id.clone();
         let attempt = lease.attempt();
         tracing::info!(job = %id, attempt, "begun");
@@ -137,7 +138,7 @@ impl Worker {
         let work = async {
             tokio::select! {
                 lost = held.beat(&progress) => Err(lost),
-                done = Task::run(&self.inner, &held, &progress) => done,
+                done = Task::run(&self.inner, &held, &progress, most) => done,
             }
         };
         let mut stop = std::pin::pin!(stop);
@@ -180,6 +181,8 @@ async fn settle(
             tracing::warn!(job = %held.job.id, why, "waits for disk space");
             given_back(held.wait_for_space(bucket).await, why.to_owned())
         }
+        // At once and not as an attempt: it is noted how long it is, so no such lane takes it again.
+        Err(long @ Failure::TooLong(_)) => given_back(held.release(false).await, long.to_string()),
         Err(Failure::Permanent { reason, log }) => recorded(held.fail(&reason, &log).await, Outcome::Failed(reason)),
         Err(Failure::Crashed { reason, log } | Failure::Passing { reason, log })
             if held.lease.attempt() >= MAX_ATTEMPTS =>

@@ -35,10 +35,19 @@ fn moving(preparation: &Preparation, best: (u32, u32)) -> Vec<String> {
     if let Some(seconds) = preparation.hold_last {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={seconds:.3}"));
     }
+    filters.extend(thinned(preparation));
     if changes_light(preparation) {
         filters.extend(coloured(preparation, best));
     }
     filters
+}
+
+/// In pauses, the first picture of each second alone: enough to begin a segment, and to seek.
+fn thinned(preparation: &Preparation) -> Option<String> {
+    let pauses: Vec<String> =
+        preparation.pauses.iter().map(|(from, to)| format!("between(t,{from:.3},{to:.3})")).collect();
+    let new_second = "gt(floor(t+0.00001),floor(prev_selected_t+0.00001))";
+    (!pauses.is_empty()).then(|| format!("select='not(n)+{new_second}+not({})'", pauses.join("+")))
 }
 
 /// One picture, shown as long as the sound lasts.

@@ -9,6 +9,8 @@ mod media;
 mod plans;
 mod refusals;
 mod sound;
+mod sparse;
 mod step;
 mod system;
+mod turns;
 mod world;

@@ -91,12 +91,17 @@ impl System {
 
     /// As the API does it: the original is whole, then the video says so, then the job is there.
     pub(crate) async fn upload(&self, file: &Path) -> (ShortId, JobId) {
+        self.upload_of("ada", file).await
+    }
+
+    /// The same by `owner`.
+    pub(crate) async fn upload_of(&self, owner: &str, file: &Path) -> (ShortId, JobId) {
         let short_id = ShortId::random();
         let original = EncodeId::random();
         self.bucket.put_file(&MediaKey::Original(original), file).await.unwrap();
         let upload = Upload { original: Some(original), upload_id: "u".into(), file_name: "clip.mp4".into() };
         let now = Timestamp::now();
-        let mut video = Video::begin(short_id.clone(), "ada".parse().unwrap(), "Clip".into(), upload, now);
+        let mut video = Video::begin(short_id.clone(), owner.parse().unwrap(), "Clip".into(), upload, now);
         let job = Job::new(short_id.clone(), JobKind::First, 1, now).unwrap();
         video.complete_upload(std::fs::metadata(file).unwrap().len(), job.id.clone()).unwrap();
         self.videos.create(&video).await.unwrap();

@@ -87,7 +87,7 @@ impl Clip {
 
     pub(crate) async fn plan(&self, settings: &Settings) -> Result<Plan, Failure> {
         start();
-        examine(&Tools::default(), &self.file, settings).await.map(|(_, plan)| plan)
+        examine(&Tools::default(), &self.file, settings).await.map(|examined| examined.plan)
     }
 
     /// What the plan makes of it: the source's rendition alone if it is copied, as on the first publication.

@@ -21,7 +21,7 @@ pub use extract::{Json, PathId, PathName};
 pub use gate::{Gate, TokenQuery, Watcher};
 pub use lambda::{on_lambda, run_on_lambda};
 pub use metrics::{Metrics, Work};
-pub use problem::Problem;
+pub use problem::{DAMAGED_CLIP, Problem};
 pub use secrets::{ParameterError, ParameterStore, Secrets};
 pub use service::Service;
 pub use tokens::{ACCESS_LIFE_SECONDS, Claims, TokenError, Tokens};

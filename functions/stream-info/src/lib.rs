@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use clipset_bucket::{BucketError, DAMAGED_JOB};
 use clipset_core::{
     id::ShortId,
     video::{Phase, Publication, Video},
@@ -117,14 +118,21 @@ fn playable(service: &Service, video: &Video, publication: &Publication, watcher
 }
 
 async fn waiting(service: &Service, video: &Video) -> Result<StreamInfo, Problem> {
+    let job = match &video.job {
+        Some(job) => service.jobs.get(job).await,
+        None => Ok(None),
+    };
     let (processing_status, error) = match &video.phase {
+        Phase::Pending | Phase::Processing if job.as_ref().is_err_and(BucketError::is_unreadable) => {
+            ("failed", Some(DAMAGED_JOB.to_owned()))
+        }
         Phase::Failed { error } => ("failed", Some(error.clone())),
         Phase::Processing => ("processing", None),
         _ => ("pending", None),
     };
-    let progress = match &video.job {
-        Some(job) => service.jobs.get(job).await?.map_or(0.0, |job| job.progress),
-        None => 0.0,
+    let progress = match job {
+        Err(error) if error.is_unreadable() => 0.0,
+        job => job?.map_or(0.0, |job| job.progress),
     };
     Ok(StreamInfo::Unknown { ready: false, processing_status, progress, error })
 }

@@ -1,10 +1,10 @@
 //! Changing, deleting and retrying a video.
 
-use std::path::Path;
-
 use axum::extract::State;
+use clipset_bucket::DAMAGED_JOB;
 use clipset_core::{
     Timestamp,
+    account::Role,
     id::{EncodeId, JobId, ShortId},
     key::MediaKey,
     listing::Entry,
@@ -17,7 +17,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::uploads::release;
 
-use super::{first_job, require_manager, view::VideoView};
+use super::{
+    first_job, require_manager,
+    view::{VideoView, shown},
+};
 use crate::{App, extract::Member};
 
 const LONGEST_TITLE: usize = 200;
@@ -70,17 +73,26 @@ pub(crate) async fn change(
         Ok(())
     });
     let video = video.await?;
-    let progress = super::progress(&service, &video.phase, video.job.as_ref()).await?;
-    Ok(Json(VideoView::new(&service, Entry::from(&video), &viewer, progress)))
+    Ok(Json(shown(&service, Entry::from(&video), &viewer).await?))
 }
 
-/// `DELETE /api/videos/{short_id}`: at once for everybody; a sweep removes the objects.
+/// `DELETE /api/videos/{short_id}`: at once for everybody; a sweep removes the objects. Of a video whose document cannot
+/// be read an administrator removes all records.
 pub(crate) async fn delete(
     State(service): App,
     Member(viewer): Member,
     PathId(short_id): PathId<ShortId>,
 ) -> Result<StatusCode, Problem> {
-    require_manager(&viewer, &service.video(&short_id).await?)?;
+    match service.videos.get(&short_id).await {
+        Err(error) if error.is_unreadable() && viewer.role == Role::Admin => {
+            let ids = service.videos.remove_damaged(&short_id).await?;
+            service.video_changed(&short_id);
+            tracing::warn!(%short_id, %error, "its damaged record was deleted");
+            bury(&service, &short_id, &ids).await;
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        found => require_manager(&viewer, &found?.ok_or_else(Problem::no_such_video)?.value)?,
+    }
     let mut was_uploading = false;
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
@@ -89,9 +101,9 @@ pub(crate) async fn delete(
         Ok(())
     });
     let video = video.await?;
-    if let Some(folder) = &service.config.tombstones {
-        bury(folder, &video).await;
-    }
+    let published = video.publication.iter().flat_map(Publication::ids);
+    let ids: Vec<EncodeId> = published.chain(video.superseded.iter().map(|old| old.id)).collect();
+    bury(&service, &short_id, &ids).await;
     if was_uploading
         && let Some(original) = video.upload.original
         && let Err(error) = service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await
@@ -115,11 +127,18 @@ pub(crate) async fn retry(
     if before.upload.original.is_none() {
         return Err(Problem::conflict("The original is not there any more: upload the clip again."));
     }
+    let job_is_damaged = match &before.job {
+        Some(job) => service.jobs.get(job).await.is_err_and(|error| error.is_unreadable()),
+        None => false,
+    };
     let job = first_job(&short_id, before.job.as_ref().map_or(0, number) + 1)?;
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
         if video.job != before.job {
             return Err(VideoError::WrongPhase { phase: "being tried again", change: "retried" }.into());
+        }
+        if job_is_damaged && matches!(video.phase, Phase::Pending | Phase::Processing) {
+            video.fail(DAMAGED_JOB.to_owned())?;
         }
         Ok(video.retry(job.id.clone())?)
     });
@@ -150,15 +169,14 @@ async fn update(
 
 /// Leaves an empty file for each encode where nginx looks before it answers from its cache. What
 /// fails here, the keeper of that folder makes up for.
-async fn bury(folder: &Path, video: &Video) {
-    let published = video.publication.iter().flat_map(Publication::ids);
-    let ids: Vec<EncodeId> = published.chain(video.superseded.iter().map(|old| old.id)).collect();
+async fn bury(service: &Service, short_id: &ShortId, ids: &[EncodeId]) {
+    let Some(folder) = &service.config.tombstones else { return };
     let mut outcome = tokio::fs::create_dir_all(folder).await;
     for id in ids {
         outcome = outcome.and(tokio::fs::File::create(folder.join(id.to_string())).await.map(drop));
     }
     if let Err(error) = outcome {
-        tracing::warn!(short_id = %video.short_id, %error, "a tombstone could not be written");
+        tracing::warn!(%short_id, %error, "a tombstone could not be written");
     }
 }
 

@@ -24,7 +24,7 @@ use clipset_service::{Problem, Service};
 
 pub(crate) use change::clean_title;
 pub(crate) use media::image_redirect;
-pub(crate) use view::{format_name, progress};
+pub(crate) use view::{format_name, work};
 
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()

@@ -1,5 +1,6 @@
 //! A video as the API shows it (contract, section 2).
 
+use clipset_bucket::DAMAGED_JOB;
 use clipset_core::{
     Timestamp,
     account::Viewer,
@@ -7,7 +8,7 @@ use clipset_core::{
     listing::{Entry, Published},
     video::{Phase, Visibility},
 };
-use clipset_service::{Problem, Service};
+use clipset_service::{DAMAGED_CLIP, Problem, Service};
 use serde::Serialize;
 
 /// One video, for one viewer.
@@ -29,6 +30,9 @@ pub(crate) struct VideoView {
     error: Option<String>,
     has_poster: bool,
     can_manage: bool,
+    /// Its document cannot be read: all this is what the listing knew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    damaged: bool,
     /// Opens this video's media and nothing else, as long as signatures live; once something is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     playback_token: Option<String>,
@@ -46,7 +50,8 @@ impl VideoView {
             width: published.map(|published| published.width),
             height: published.map(|published| published.height),
             format: format_name(published),
-            has_poster: published.is_some_and(|published| published.poster),
+            has_poster: !entry.damaged && published.is_some_and(|published| published.poster),
+            damaged: entry.damaged,
             processing_status: entry.phase.name(),
             can_manage: viewer.may_manage(&entry.owner),
             error: match entry.phase {
@@ -74,16 +79,32 @@ pub(crate) fn format_name(published: Option<&Published>) -> &'static str {
     }
 }
 
-/// How far the work on a video is, 0 to 1. Asks for the job's document only while there is work.
+/// Where a video is, and how far the work on it is, 0 to 1. Asks for the job's document only while there is work; a
+/// video whose job cannot be read has failed.
 ///
 /// # Errors
 /// [`Problem`] 503.
-pub(crate) async fn progress(service: &Service, phase: &Phase, job: Option<&JobId>) -> Result<f64, Problem> {
+pub(crate) async fn work(service: &Service, phase: &Phase, job: Option<&JobId>) -> Result<(Phase, f64), Problem> {
     match (phase, job) {
-        (Phase::Completed, _) => Ok(1.0),
-        (Phase::Pending | Phase::Processing, Some(job)) => {
-            Ok(service.jobs.get(job).await?.map_or(0.0, |job| job.progress))
-        }
-        _ => Ok(0.0),
+        (Phase::Completed, _) => Ok((Phase::Completed, 1.0)),
+        (Phase::Pending | Phase::Processing, Some(job)) => match service.jobs.get(job).await {
+            Ok(job) => Ok((phase.clone(), job.map_or(0.0, |job| job.progress))),
+            Err(error) if error.is_unreadable() => Ok((Phase::Failed { error: DAMAGED_JOB.to_owned() }, 0.0)),
+            Err(error) => Err(error.into()),
+        },
+        _ => Ok((phase.clone(), 0.0)),
     }
+}
+
+/// What `viewer` sees of `entry`.
+///
+/// # Errors
+/// [`Problem`] 503.
+pub(crate) async fn shown(service: &Service, mut entry: Entry, viewer: &Viewer) -> Result<VideoView, Problem> {
+    let (phase, progress) = match entry.damaged {
+        true => (Phase::Failed { error: DAMAGED_CLIP.to_owned() }, 0.0),
+        false => work(service, &entry.phase, entry.job.as_ref()).await?,
+    };
+    entry.phase = phase;
+    Ok(VideoView::new(service, entry, viewer, progress))
 }

@@ -22,7 +22,7 @@ use crate::{
     App, NO_STORE,
     accounts::Turn,
     extract::MaybeJson,
-    library::{format_name, progress},
+    library::{format_name, work},
 };
 
 #[derive(Deserialize, Default)]
@@ -132,6 +132,7 @@ fn require_no_wait(attempts: &Attempts) -> Result<(), Problem> {
 
 async fn shared(service: &Service, video: &Video) -> Result<SharedVideo, Problem> {
     let published = Entry::from(video).published;
+    let (phase, progress) = work(service, &video.phase, video.job.as_ref()).await?;
     let storyboard = video.publication.as_ref().and_then(|publication| publication.storyboard);
     Ok(SharedVideo {
         short_id: video.short_id.clone(),
@@ -140,8 +141,8 @@ async fn shared(service: &Service, video: &Video) -> Result<SharedVideo, Problem
         width: published.as_ref().map(|published| published.width),
         height: published.as_ref().map(|published| published.height),
         format: format_name(published.as_ref()),
-        processing_status: video.phase.name(),
-        progress: progress(service, &video.phase, video.job.as_ref()).await?,
+        processing_status: phase.name(),
+        progress,
         has_poster: published.is_some_and(|published| published.poster),
         has_storyboard: storyboard.is_some(),
     })

@@ -100,7 +100,7 @@ struct DamageStays;
 
 impl ClassifyRetry for DamageStays {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let error = context.output_or_error().and_then(|outcome| outcome.as_ref().err());
+        let error = context.output_or_error().and_then(Result::err);
         let read = error.and_then(|error| error.as_operation_error()?.downcast_ref::<GetObjectError>());
         match read.and_then(ProvideErrorMetadata::code) {
             Some(DAMAGED) => RetryAction::RetryForbidden,

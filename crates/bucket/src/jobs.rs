@@ -17,9 +17,6 @@ use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos};
 
 const QUEUE: &str = "jobs/queue/";
 
-/// What the owner is told of a job whose document cannot be read.
-pub const DAMAGED_JOB: &str = "The record of the work on this clip is damaged: try again, or ask an administrator.";
-
 /// What the owner is told of a job that lost too many runners.
 const LOST_RUNNERS: &str =
     "The video could not be prepared: the work on it was begun three times and never came to an end.";

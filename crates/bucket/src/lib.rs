@@ -33,7 +33,7 @@ pub use aws_config::SdkConfig;
 pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, shared_config};
 pub use documents::{Etag, Stored, Versioned};
 pub use error::{BucketError, DAMAGED, DAMAGED_FOLDER, UpdateError, loggable};
-pub use jobs::{DAMAGED_JOB, Jobs};
+pub use jobs::Jobs;
 pub use listing::Page;
 pub use migrations::Migrations;
 pub use quotas::release_quota;

@@ -140,7 +140,11 @@ impl Listing {
         let unmarked = listed.iter().filter(|(_, entry)| !entry.damaged && ids.contains(&entry.short_id));
         for name in unmarked.map(|(name, _)| name).collect::<BTreeSet<_>>() {
             self.change(name, |shard| {
-                shard.entries.iter_mut().filter(|entry| ids.contains(&entry.short_id)).for_each(|entry| entry.damaged = true);
+                shard
+                    .entries
+                    .iter_mut()
+                    .filter(|entry| ids.contains(&entry.short_id))
+                    .for_each(|entry| entry.damaged = true);
             })
             .await?;
         }

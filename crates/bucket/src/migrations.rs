@@ -216,7 +216,9 @@ impl Migrations {
     async fn candidates(&self) -> Result<Vec<Planned>, BucketError> {
         let entries = self.videos.entries().await?;
         let finished = entries.into_iter().filter(|entry| {
-            entry.phase == Phase::Completed && !entry.damaged && entry.published.as_ref().is_some_and(|published| !published.hls)
+            entry.phase == Phase::Completed
+                && !entry.damaged
+                && entry.published.as_ref().is_some_and(|published| !published.hls)
         });
         let planned = finished.map(|entry| Planned {
             short_id: entry.short_id,

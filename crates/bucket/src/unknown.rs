@@ -42,9 +42,7 @@ where
 
 fn carry(raw: &Value, before: &Value, after: &mut Value) {
     match (raw, before, after) {
-        (Value::Object(raw), Value::Object(before), Value::Object(after))
-            if before.get(CASE) == after.get(CASE) =>
-        {
+        (Value::Object(raw), Value::Object(before), Value::Object(after)) if before.get(CASE) == after.get(CASE) => {
             members(raw, before, after);
         }
         (Value::Array(raw), Value::Array(before), Value::Array(after)) if raw.len() == before.len() => {

@@ -8,9 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use clipset_bucket::{BucketError, DAMAGED_JOB};
 use clipset_core::{
     id::ShortId,
+    job::DAMAGED_JOB,
     video::{Phase, Publication, Video},
 };
 use clipset_service::{Json, PathId, Problem, Service, TokenQuery, Watcher};
@@ -123,7 +123,7 @@ async fn waiting(service: &Service, video: &Video) -> Result<StreamInfo, Problem
         None => Ok(None),
     };
     let (processing_status, error) = match &video.phase {
-        Phase::Pending | Phase::Processing if job.as_ref().is_err_and(BucketError::is_unreadable) => {
+        Phase::Pending | Phase::Processing if job.as_ref().is_err_and(|error| error.is_unreadable()) => {
             ("failed", Some(DAMAGED_JOB.to_owned()))
         }
         Phase::Failed { error } => ("failed", Some(error.clone())),

@@ -112,7 +112,11 @@ impl From<BucketError> for Failure {
             // Another try would read the same.
             BucketError::Malformed { key, .. } | BucketError::Damaged { key } => {
                 tracing::error!(key, "it cannot be read");
-                Self::permanent(if key.starts_with("catalog/") || key.starts_with("jobs/") { DAMAGED_RECORD } else { DAMAGED_FILE })
+                Self::permanent(if key.starts_with("catalog/") || key.starts_with("jobs/") {
+                    DAMAGED_RECORD
+                } else {
+                    DAMAGED_FILE
+                })
             }
             // The store's own words are for the log of the runner, not for the owner.
             other => {

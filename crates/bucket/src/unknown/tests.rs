@@ -50,7 +50,9 @@ fn nested() -> impl Strategy<Value = Nested> {
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
     let counts = prop::collection::btree_map(0_u8..8, 0_u8..4, 0..6);
-    counts.prop_map(|counts| counts.into_iter().map(|(id, count)| Item { id, count }).collect::<Vec<_>>()).prop_shuffle()
+    counts
+        .prop_map(|counts| counts.into_iter().map(|(id, count)| Item { id, count }).collect::<Vec<_>>())
+        .prop_shuffle()
 }
 
 prop_compose! {

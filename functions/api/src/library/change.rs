@@ -1,11 +1,11 @@
 //! Changing, deleting and retrying a video.
 
 use axum::extract::State;
-use clipset_bucket::DAMAGED_JOB;
 use clipset_core::{
     Timestamp,
     account::Role,
     id::{EncodeId, JobId, ShortId},
+    job::DAMAGED_JOB,
     key::MediaKey,
     listing::Entry,
     settings::LONGEST_LIFE_DAYS,

@@ -1,10 +1,10 @@
 //! A video as the API shows it (contract, section 2).
 
-use clipset_bucket::DAMAGED_JOB;
 use clipset_core::{
     Timestamp,
     account::Viewer,
     id::{JobId, ShortId, Username},
+    job::DAMAGED_JOB,
     listing::{Entry, Published},
     video::{Phase, Visibility},
 };

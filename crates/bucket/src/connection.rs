@@ -5,17 +5,20 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
     Client,
-    config::{Builder, Credentials, RequestChecksumCalculation},
+    config::{Builder, Credentials, RequestChecksumCalculation, interceptors::InterceptorContext},
     error::ProvideErrorMetadata,
+    operation::get_object::GetObjectError,
 };
 use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
 use aws_smithy_runtime_api::client::{
-    runtime_components::RuntimeComponentsBuilder, runtime_plugin::RuntimePlugin as _,
+    retries::classifiers::{ClassifyRetry, RetryAction},
+    runtime_components::RuntimeComponentsBuilder,
+    runtime_plugin::RuntimePlugin as _,
 };
 use clipset_core::id::ShortId;
 use uuid::Uuid;
 
-use crate::error::{BucketError, sdk};
+use crate::error::{BucketError, DAMAGED, sdk};
 
 /// The metadata by which a media object says of which clip it is.
 pub(crate) const CLIP: &str = "clip";
@@ -95,6 +98,25 @@ pub async fn shared_config(region: &str) -> SdkConfig {
     }
 }
 
+/// An object whose bytes changed in the store is the same a second later.
+#[derive(Debug)]
+struct DamageStays;
+
+impl ClassifyRetry for DamageStays {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err);
+        let read = error.and_then(|error| error.as_operation_error()?.downcast_ref::<GetObjectError>());
+        match read.and_then(ProvideErrorMetadata::code) {
+            Some(DAMAGED) => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "damage stays"
+    }
+}
+
 /// The bucket. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -121,7 +143,7 @@ impl Bucket {
     /// Connects with what other clients of AWS in this process share.
     pub fn connect_as(config: &BucketConfig, shared: &SdkConfig) -> Self {
         let builder = |endpoint: Option<&String>| {
-            let mut builder = Builder::from(shared);
+            let mut builder = Builder::from(shared).retry_classifier(DamageStays);
             if let Some(StaticCredentials { access_key, secret_key }) = &config.credentials {
                 builder = builder.credentials_provider(Credentials::new(access_key, secret_key, None, None, "given"));
             }

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use crate::{
     connection::Bucket,
-    error::{BucketError, UpdateError, sdk},
+    error::{BucketError, UpdateError, loggable, sdk},
+    unknown,
 };
 
 /// How often an update is tried against other writers.
@@ -47,18 +48,42 @@ pub enum Stored<T> {
     Changed(Versioned<T>),
 }
 
-struct Read<T> {
-    document: Versioned<T>,
+/// A document as the store gave it.
+struct Raw {
+    body: Bytes,
+    etag: Etag,
     write_id: Option<String>,
 }
 
+impl Raw {
+    fn parse<T: DeserializeOwned>(&self, key: &DocumentKey) -> Result<T, BucketError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|source| BucketError::Malformed { key: loggable(&key.to_string()), source })
+    }
+
+    fn versioned<T: DeserializeOwned>(self, key: &DocumentKey) -> Result<Versioned<T>, BucketError> {
+        Ok(Versioned { value: self.parse(key)?, etag: self.etag })
+    }
+}
+
+/// Makes what it can of the bytes of a document that cannot be read.
+type Salvage<T> = fn(&[u8]) -> Option<T>;
+
 impl Bucket {
-    /// Reads a document; `None` if it is not there.
+    /// Reads a document; `None` if it is not there. One that cannot be read and whose kind begins anew
+    /// ([`DocumentKey::begins_anew`]) is as good as not there.
     ///
     /// # Errors
-    /// [`BucketError::Store`], [`BucketError::Malformed`].
+    /// [`BucketError::Store`], [`BucketError::Malformed`], [`BucketError::Damaged`].
     pub async fn read<T: DeserializeOwned>(&self, key: &DocumentKey) -> Result<Option<Versioned<T>>, BucketError> {
-        Ok(self.read_with_id(key).await?.map(|read| read.document))
+        let read = async { self.raw(key).await?.map(|raw| raw.versioned(key)).transpose() };
+        match read.await {
+            Err(error) if error.is_unreadable() && key.begins_anew() => {
+                tracing::warn!(%error, "passed over");
+                Ok(None)
+            }
+            read => read,
+        }
     }
 
     /// Reads a document unless it still is the version `known`.
@@ -78,7 +103,7 @@ impl Bucket {
                 BucketError::Missing { .. } => Ok(Stored::Absent),
                 other => Err(other),
             },
-            Ok(output) => Ok(Stored::Changed(parse(key, output).await?.document)),
+            Ok(output) => Ok(Stored::Changed(received(key, output).await?.versioned(key)?)),
         }
     }
 
@@ -87,15 +112,25 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Conflict`] if it is there, [`BucketError::Store`].
     pub async fn create<T: Serialize>(&self, key: &DocumentKey, value: &T) -> Result<Etag, BucketError> {
-        self.write(key, value, None).await
+        self.write(key, body_of(value), None).await
     }
 
-    /// Writes a document over the version `etag`.
+    /// Writes a document over the version `etag`. What a newer version of this program wrote in it stays.
     ///
     /// # Errors
     /// [`BucketError::Conflict`] if it is another version or gone, [`BucketError::Store`].
-    pub async fn replace<T: Serialize>(&self, key: &DocumentKey, value: &T, etag: &Etag) -> Result<Etag, BucketError> {
-        self.write(key, value, Some(etag)).await
+    pub async fn replace<T>(&self, key: &DocumentKey, value: &T, etag: &Etag) -> Result<Etag, BucketError>
+    where
+        T: Serialize + DeserializeOwned + PartialEq,
+    {
+        let Some(raw) = self.raw(key).await?.filter(|raw| raw.etag == *etag) else {
+            return Err(BucketError::Conflict { key: loggable(&key.to_string()) });
+        };
+        let body = match raw.parse::<T>(key) {
+            Ok(before) => unknown::carried(&raw.body, &before, value),
+            Err(_) => body_of(value),
+        };
+        self.write(key, body, Some(etag)).await
     }
 
     /// Writes a document over whatever is there. For what only one writer owns.
@@ -103,7 +138,7 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Store`].
     pub async fn put<T: Serialize>(&self, key: &DocumentKey, value: &T) -> Result<Etag, BucketError> {
-        let put = self.put_document(key, value, &Uuid::new_v4().to_string());
+        let put = self.put_document(key, body_of(value), &Uuid::new_v4().to_string());
         let output = put.send().await.map_err(|error| sdk("write", key, error))?;
         Ok(Etag(output.e_tag().unwrap_or_default().to_owned()))
     }
@@ -132,34 +167,81 @@ impl Bucket {
         .await
     }
 
-    /// As [`Bucket::update`], for a document that may not be there yet.
+    /// As [`Bucket::update`], for a document that may not be there yet. What a newer version of this program wrote in
+    /// it stays.
     ///
     /// # Errors
     /// Those of `change`, [`UpdateError::Bucket`].
     pub async fn upsert<T, E>(
         &self,
         key: &DocumentKey,
+        change: impl FnMut(Option<T>) -> Result<T, UpdateError<E>>,
+    ) -> Result<Versioned<T>, UpdateError<E>>
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Clone,
+    {
+        let salvage: Option<Salvage<T>> = key.begins_anew().then_some(|_| None);
+        self.change(key, salvage, change).await
+    }
+
+    /// As [`Bucket::upsert`]: of a document that cannot be read, `change` gets what `salvage` makes of it.
+    pub(crate) async fn upsert_salvaged<T, E>(
+        &self,
+        key: &DocumentKey,
+        salvage: Salvage<T>,
+        change: impl FnMut(Option<T>) -> Result<T, UpdateError<E>>,
+    ) -> Result<Versioned<T>, UpdateError<E>>
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Clone,
+    {
+        self.change(key, Some(salvage), change).await
+    }
+
+    async fn change<T, E>(
+        &self,
+        key: &DocumentKey,
+        salvage: Option<Salvage<T>>,
         mut change: impl FnMut(Option<T>) -> Result<T, UpdateError<E>>,
     ) -> Result<Versioned<T>, UpdateError<E>>
     where
         T: Serialize + DeserializeOwned + PartialEq + Clone,
     {
         for attempt in 0..ATTEMPTS {
-            let found = self.read(key).await?;
-            let (before, etag) = found.map(|found| (found.value, found.etag)).unzip();
-            let after = change(before.clone())?;
-            if before.as_ref() == Some(&after)
-                && let Some(etag) = etag
-            {
-                return Ok(Versioned { value: after, etag });
-            }
-            match self.write(key, &after, etag.as_ref()).await {
+            let raw = match self.raw(key).await {
+                // The store names no version of it: whoever writes last has written it.
+                Err(error @ BucketError::Damaged { .. }) if salvage.is_some() => {
+                    let value = change(None)?;
+                    tracing::warn!(%error, "begun anew");
+                    let etag = self.put(key, &value).await?;
+                    return Ok(Versioned { value, etag });
+                }
+                raw => raw?,
+            };
+            let read = raw.as_ref().map(|raw| (raw, raw.parse::<T>(key)));
+            let (before, saved) = match (read, salvage) {
+                (None, _) => (None, None),
+                (Some((raw, Ok(value))), _) => (Some((raw, value)), None),
+                (Some((raw, Err(error))), Some(salvage)) => {
+                    tracing::warn!(%error, "begun anew");
+                    (None, salvage(&raw.body))
+                }
+                (Some((_, Err(error))), None) => return Err(error.into()),
+            };
+            let after = change(before.as_ref().map(|(_, value)| value.clone()).or(saved))?;
+            let body = match &before {
+                Some((raw, value)) if *value == after => {
+                    return Ok(Versioned { value: after, etag: raw.etag.clone() });
+                }
+                Some((raw, value)) => unknown::carried(&raw.body, value, &after),
+                None => body_of(&after),
+            };
+            match self.write(key, body, raw.as_ref().map(|raw| &raw.etag)).await {
                 Ok(etag) => return Ok(Versioned { value: after, etag }),
                 Err(BucketError::Conflict { .. }) => tokio::time::sleep(pause(attempt)).await,
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(BucketError::Conflict { key: key.to_string() }.into())
+        Err(BucketError::Conflict { key: loggable(&key.to_string()) }.into())
     }
 
     /// Removes a document. One that is not there is no error.
@@ -195,10 +277,10 @@ impl Bucket {
         put.body(body.into()).send().await.map(drop).map_err(|error| sdk("write", key, error))
     }
 
-    async fn read_with_id<T: DeserializeOwned>(&self, key: &DocumentKey) -> Result<Option<Read<T>>, BucketError> {
+    async fn raw(&self, key: &DocumentKey) -> Result<Option<Raw>, BucketError> {
         let get = self.client().get_object().bucket(self.name()).key(key.to_string());
         match get.send().await {
-            Ok(output) => parse(key, output).await.map(Some),
+            Ok(output) => received(key, output).await.map(Some),
             Err(error) => match sdk("read", key, error) {
                 BucketError::Missing { .. } => Ok(None),
                 other => Err(other),
@@ -208,14 +290,9 @@ impl Bucket {
 
     /// Writes over `etag`, or where nothing is. A refusal may be the echo of our own write whose
     /// answer was lost on the way: the write id tells.
-    async fn write<T: Serialize>(
-        &self,
-        key: &DocumentKey,
-        value: &T,
-        over: Option<&Etag>,
-    ) -> Result<Etag, BucketError> {
+    async fn write(&self, key: &DocumentKey, body: Vec<u8>, over: Option<&Etag>) -> Result<Etag, BucketError> {
         let id = Uuid::new_v4().to_string();
-        let put = self.put_document(key, value, &id);
+        let put = self.put_document(key, body, &id);
         let put = match over {
             Some(etag) => put.if_match(&etag.0),
             None => put.if_none_match("*"),
@@ -223,8 +300,9 @@ impl Bucket {
         match put.send().await {
             Ok(output) => Ok(Etag(output.e_tag().unwrap_or_default().to_owned())),
             Err(error) => match sdk("write", key, error) {
-                conflict @ BucketError::Conflict { .. } => match self.read_with_id::<serde_json::Value>(key).await? {
-                    Some(read) if read.write_id.as_deref() == Some(&id) => Ok(read.document.etag),
+                conflict @ BucketError::Conflict { .. } => match self.raw(key).await {
+                    Ok(Some(raw)) if raw.write_id.as_deref() == Some(&id) => Ok(raw.etag),
+                    Err(error) if !error.is_unreadable() => Err(error),
                     _ => Err(conflict),
                 },
                 // Over a version of something that is gone.
@@ -234,13 +312,12 @@ impl Bucket {
         }
     }
 
-    fn put_document<T: Serialize>(
+    fn put_document(
         &self,
         key: &DocumentKey,
-        value: &T,
+        body: Vec<u8>,
         id: &str,
     ) -> aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder {
-        let body = serde_json::to_vec(value).expect("documents have string keys");
         self.client()
             .put_object()
             .bucket(self.name())
@@ -251,20 +328,22 @@ impl Bucket {
     }
 }
 
-async fn parse<T: DeserializeOwned>(
+async fn received(
     key: &DocumentKey,
     output: aws_sdk_s3::operation::get_object::GetObjectOutput,
-) -> Result<Read<T>, BucketError> {
+) -> Result<Raw, BucketError> {
     let etag = Etag(output.e_tag().unwrap_or_default().to_owned());
     let write_id = output.metadata().and_then(|metadata| metadata.get(WRITE_ID)).cloned();
     let body = output.body.collect().await.map_err(|error| BucketError::Store {
         operation: "read",
-        key: key.to_string(),
+        key: loggable(&key.to_string()),
         message: error.to_string(),
     })?;
-    let value = serde_json::from_slice(&body.into_bytes())
-        .map_err(|source| BucketError::Malformed { key: key.to_string(), source })?;
-    Ok(Read { document: Versioned { value, etag }, write_id })
+    Ok(Raw { body: body.into_bytes(), etag, write_id })
+}
+
+fn body_of(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("documents have string keys")
 }
 
 /// Full jitter: anything from nothing to the bound of this attempt.

@@ -66,6 +66,9 @@ pub enum BucketError {
     NoConditionalWrites(&'static str),
 }
 
+/// Below it stands what was set aside, each under the key that it had.
+pub const DAMAGED_FOLDER: &str = "damaged/";
+
 /// The code with which the embedded bucket answers 500 for an object whose bytes changed on its disk.
 pub const DAMAGED: &str = "ObjectDamaged";
 
@@ -90,11 +93,11 @@ pub enum UpdateError<E> {
     Bucket(#[from] BucketError),
 }
 
-/// Who has the id of a share may open it, so a log says of which video it is and no more.
-fn loggable(key: &str) -> String {
-    match key.strip_prefix("shares/").and_then(|id| id.get(..10)) {
-        Some(video) => format!("shares/{video}…"),
-        None => key.to_owned(),
+/// `key` as a log may hold it: who has the id of a share may open it, so of that it says the video and no more.
+pub fn loggable(key: &str) -> String {
+    match key.split_once("shares/") {
+        Some((before @ ("" | DAMAGED_FOLDER), id)) => format!("{before}shares/{}…", id.get(..10).unwrap_or_default()),
+        _ => key.to_owned(),
     }
 }
 
@@ -125,6 +128,8 @@ mod tests {
     #[test]
     fn a_log_never_holds_what_opens_a_share() {
         assert_eq!(loggable("shares/aB3dE6gH9jsecretsecretsecretse.json"), "shares/aB3dE6gH9j…");
+        let aside = loggable("damaged/shares/aB3dE6gH9jsecretsecretsecretse.json");
+        assert_eq!(aside, "damaged/shares/aB3dE6gH9j…");
         assert_eq!(loggable("catalog/videos/aB3dE6gH9j.json"), "catalog/videos/aB3dE6gH9j.json");
     }
 }

@@ -1,6 +1,9 @@
 //! Jobs and their queue: enqueued once, claimed by one runner at a time.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use clipset_core::{
     Timestamp,
@@ -25,12 +28,14 @@ const LOST_RUNNERS: &str =
 pub struct Jobs {
     bucket: Bucket,
     turns: Arc<Turns>,
+    /// Jobs of which the log was told that they cannot be read.
+    unreadable: Arc<Mutex<BTreeSet<JobId>>>,
 }
 
 impl Jobs {
     /// Of this bucket.
     pub fn new(bucket: Bucket) -> Self {
-        Self { bucket, turns: Arc::default() }
+        Self { bucket, turns: Arc::default(), unreadable: Arc::default() }
     }
 
     /// One job; `None` if there is none of this id.
@@ -159,10 +164,19 @@ impl Jobs {
                 }
                 // Held, given up just now, or another runner was faster.
                 Err(UpdateError::Refused(_)) | Err(UpdateError::Bucket(BucketError::Conflict { .. })) => {}
+                // Its clip says so, and `clipset repair` mends it: the others have their turn meanwhile.
+                Err(UpdateError::Bucket(error)) if error.is_unreadable() => self.passed_over(&id, &error),
                 Err(UpdateError::Bucket(error)) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// Says once in this process that a job cannot be read, however often its turn comes.
+    fn passed_over(&self, id: &JobId, error: &BucketError) {
+        if self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+            tracing::error!(job = %id, %error, "a job is passed over: run `clipset repair`");
+        }
     }
 
     /// Takes a job that ended out of the queue.
@@ -204,6 +218,15 @@ impl Jobs {
     pub async fn queue(&self) -> Result<Vec<JobId>, BucketError> {
         let entries = self.bucket.children(QUEUE).await?;
         Ok(entries.iter().filter_map(|entry| Job::id_of_entry(entry).ok()).collect())
+    }
+
+    /// The highest number that a job of `kind` has, 0 if there is none: for a run of which nothing is known any more, and
+    /// whose jobs must not be taken for those of the next one.
+    pub(crate) async fn last_number(&self, kind: JobKind) -> Result<u32, BucketError> {
+        let names = self.bucket.children("jobs/documents/").await?;
+        let ids = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        let marked = format!("-{}-", kind.name());
+        Ok(ids.filter_map(|id| id.split_once(&marked)?.1.parse().ok()).max().unwrap_or(0))
     }
 
     /// The jobs that a sweep must know: those in the queue and those that ended with something left, and the ids of
@@ -256,6 +279,8 @@ impl Jobs {
         let videos = Videos::new(self.bucket.clone());
         match videos.update(&job.video, |video| video.fail(reason.to_owned())).await {
             Ok(_) | Err(UpdateError::Refused(_) | UpdateError::Missing) => self.close(&job).await,
+            // Nothing can be said there any more, and the job is over all the same.
+            Err(UpdateError::Bucket(error)) if error.is_unreadable() => self.close(&job).await,
             Err(UpdateError::Bucket(error)) => Err(error),
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Bucket`] | the connection, its time-outs and retries, and the start-up probe |
 //! | `documents` | JSON documents: read, create, replace, update under races, remove, list |
+//! | `damaged` | documents that cannot be read, set aside |
 //! | `media` | files and small objects, streamed; multipart above 16 MiB |
 //! | `streams` | published streams as files, to be checked |
 //! | `uploads` | multipart uploads that clients send by presigned URLs |
@@ -15,6 +16,7 @@
 //! | [`SettingsStore`] | the settings |
 
 mod connection;
+mod damaged;
 mod documents;
 mod error;
 mod jobs;
@@ -25,17 +27,18 @@ mod quotas;
 mod settings;
 mod streams;
 mod turns;
+mod unknown;
 mod uploads;
 mod videos;
 
 pub use aws_config::SdkConfig;
 pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, shared_config};
 pub use documents::{Etag, Stored, Versioned};
-pub use error::{BucketError, DAMAGED, UpdateError};
+pub use error::{BucketError, DAMAGED, DAMAGED_FOLDER, UpdateError, loggable};
 pub use jobs::Jobs;
 pub use listing::Page;
 pub use migrations::Migrations;
 pub use quotas::release_quota;
-pub use settings::SettingsStore;
+pub use settings::{Reading, SettingsStore};
 pub use uploads::{Part, UploadError, Whole};
 pub use videos::{AllVideos, Reindexed, Videos};

@@ -1,6 +1,9 @@
 //! The listing's shards in the bucket. See [`clipset_core::listing`] for how they stay whole.
 
-use std::{collections::BTreeMap, pin::pin};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+};
 
 use clipset_core::{
     id::ShortId,
@@ -9,6 +12,7 @@ use clipset_core::{
     video::Video,
 };
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use serde::Deserialize as _;
 
 use crate::{Bucket, BucketError, UpdateError};
 
@@ -103,7 +107,7 @@ impl Listing {
             let listing = self.clone();
             // Tasks of their own: parsing takes longer than reading, and has other cores.
             let read = tokio::spawn(async move {
-                let mut shard = listing.read(&name).await?;
+                let mut shard = listing.legible(&name).await?;
                 if let Some(end) = end {
                     shard.cut(&end);
                 }
@@ -129,16 +133,37 @@ impl Listing {
         self.change(name, |shard| ids.iter().for_each(|id| shard.remove(id))).await.map(drop)
     }
 
-    /// Removes shards that cannot be read; gives their number.
-    pub(crate) async fn remove_malformed(&self) -> Result<u64, BucketError> {
-        let mut removed = 0;
+    /// Marks in the listing the videos whose documents cannot be read.
+    pub(crate) async fn mark_damaged(&self, ids: &BTreeSet<ShortId>) -> Result<(), BucketError> {
+        let _turn = self.bucket.listing_turn().await;
+        let listed = self.all().await?;
+        let unmarked = listed.iter().filter(|(_, entry)| !entry.damaged && ids.contains(&entry.short_id));
+        for name in unmarked.map(|(name, _)| name).collect::<BTreeSet<_>>() {
+            self.change(name, |shard| {
+                shard
+                    .entries
+                    .iter_mut()
+                    .filter(|entry| ids.contains(&entry.short_id))
+                    .for_each(|entry| entry.damaged = true);
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes anew, with the entries that can be read, the shards that cannot; gives their number.
+    pub(crate) async fn renew_unreadable(&self) -> Result<u64, BucketError> {
+        let mut renewed = 0;
         for name in self.names().await? {
-            if let Err(BucketError::Malformed { .. }) = self.read(&name).await {
-                self.bucket.remove(&DocumentKey::Shard(name)).await?;
-                removed += 1;
+            match self.read(&name).await {
+                Err(error) if error.is_unreadable() => {
+                    self.change(&name, |_| ()).await?;
+                    renewed += 1;
+                }
+                read => drop(read?),
             }
         }
-        Ok(removed)
+        Ok(renewed)
     }
 
     async fn split_if_full(&self, name: &str, names: &[String], shard: Shard) -> Result<(), BucketError> {
@@ -179,9 +204,21 @@ impl Listing {
         Ok(found.map(|found| found.value).unwrap_or_default())
     }
 
+    /// Shard `name`, or what can be read of it. The rest is missing in lists until a sweep has written it anew.
+    async fn legible(&self, name: &str) -> Result<Shard, BucketError> {
+        match self.read(name).await {
+            Err(error) if error.is_unreadable() => {
+                tracing::warn!(%error, "a part of the listing is damaged");
+                let body = self.bucket.read_raw(&DocumentKey::Shard(name.to_owned()).to_string()).await;
+                Ok(body.ok().flatten().and_then(|body| legible_entries(&body)).unwrap_or_default())
+            }
+            read => read,
+        }
+    }
+
     async fn change(&self, name: &str, mut change: impl FnMut(&mut Shard)) -> Result<Shard, BucketError> {
         let key = DocumentKey::Shard(name.to_owned());
-        let changed = self.bucket.upsert(&key, |found: Option<Shard>| {
+        let changed = self.bucket.upsert_salvaged(&key, legible_entries, |found: Option<Shard>| {
             let mut shard = found.unwrap_or_default();
             change(&mut shard);
             Ok::<_, UpdateError<std::convert::Infallible>>(shard)
@@ -193,4 +230,13 @@ impl Listing {
             Err(UpdateError::Missing) => unreachable!("a missing shard is made"),
         }
     }
+}
+
+/// Of a shard that cannot be read, the entries that can: a newer version may have written one that this one does not know.
+fn legible_entries(body: &[u8]) -> Option<Shard> {
+    let shard: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let entries = shard.get("entries")?.as_array()?.iter();
+    let mut entries: Vec<Entry> = entries.filter_map(|entry| Entry::deserialize(entry).ok()).collect();
+    entries.sort_by_cached_key(Entry::key);
+    Some(Shard { entries })
 }

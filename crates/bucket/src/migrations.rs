@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use clipset_core::{
     Timestamp,
     id::{EncodeId, ShortId},
-    job::{Job, JobState},
+    job::{Job, JobKind, JobState},
     key::DocumentKey,
     migration::{CHUNK, Ending, Failed, Migration, Planned},
     settings::OutputFormat,
@@ -20,6 +20,9 @@ use crate::{Bucket, BucketError, Etag, Jobs, SettingsStore, UpdateError, Videos}
 
 /// Documents read or written at once.
 const PARALLEL: usize = 8;
+
+/// Why a video was not moved whose document, or whose job's, cannot be read.
+const DAMAGED_RECORD: &str = "its record is damaged";
 
 /// The migrations of a bucket.
 #[derive(Debug, Clone)]
@@ -98,7 +101,10 @@ impl Migrations {
             .enumerate()
             .map(|(n, chunk)| async move { self.bucket.create(&DocumentKey::MigrationPlan(plan, n), &chunk).await });
         stream::iter(chunks).buffer_unordered(PARALLEL).try_for_each(async |_| Ok(())).await?;
-        let run = Migration::begin(before.as_ref(), plan, planned.len(), failed, Timestamp::now());
+        let mut run = Migration::begin(before.as_ref(), plan, planned.len(), failed, Timestamp::now());
+        if before.is_none() {
+            run.number = self.jobs.last_number(JobKind::Migrate).await? + 1;
+        }
         match self.write(&run, etag.as_ref()).await {
             Ok(_) => tracing::info!(run = run.number, videos = run.planned, "older videos move to HLS"),
             // Another one was faster: its run is the run.
@@ -183,7 +189,12 @@ impl Migrations {
         if plans.is_empty() {
             return Ok(plans);
         }
-        let run = self.current().await?.filter(Migration::is_running);
+        let run = match self.current().await {
+            Ok(run) => run.filter(Migration::is_running),
+            // Nobody knows which plan a damaged run needs.
+            Err(error) if error.is_unreadable() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
         let needed = run.map(|run| format!("jobs/migrations/{}-", run.plan));
         Ok(plans.into_iter().filter(|key| needed.as_ref().is_none_or(|needed| !key.starts_with(needed))).collect())
     }
@@ -205,7 +216,9 @@ impl Migrations {
     async fn candidates(&self) -> Result<Vec<Planned>, BucketError> {
         let entries = self.videos.entries().await?;
         let finished = entries.into_iter().filter(|entry| {
-            entry.phase == Phase::Completed && entry.published.as_ref().is_some_and(|published| !published.hls)
+            entry.phase == Phase::Completed
+                && !entry.damaged
+                && entry.published.as_ref().is_some_and(|published| !published.hls)
         });
         let planned = finished.map(|entry| Planned {
             short_id: entry.short_id,
@@ -217,7 +230,13 @@ impl Migrations {
 
     async fn look(&self, run: &Migration, video: Planned) -> Result<Look, BucketError> {
         let Ok(job) = run.job(&video) else { return Ok(Look::Ended(video.short_id, Ending::Gone)) };
-        let Some(found) = self.jobs.get(&job.id).await? else { return Ok(Look::Lost(job)) };
+        let damaged = || Look::Ended(video.short_id.clone(), Ending::Failed(DAMAGED_RECORD.to_owned()));
+        let found = match self.jobs.get(&job.id).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Look::Lost(job)),
+            Err(error) if error.is_unreadable() => return Ok(damaged()),
+            Err(error) => return Err(error),
+        };
         let ended = match found.state {
             JobState::Waiting => return Ok(Look::Waiting(found)),
             JobState::Leased(_) => return Ok(Look::Leased(video)),
@@ -225,7 +244,10 @@ impl Migrations {
             JobState::Failed { reason, .. } => Some(reason),
         };
         // The video itself tells whether it is HLS.
-        let now = self.videos.get(&video.short_id).await?.map(|found| found.value);
+        let now = match self.videos.get(&video.short_id).await {
+            Err(error) if error.is_unreadable() => return Ok(damaged()),
+            found => found?.map(|found| found.value),
+        };
         let ending = match (now.filter(|video| !video.is_deleted()), ended) {
             (None, _) => Ending::Gone,
             (Some(video), _) if video.stream().is_some() => Ending::Done,

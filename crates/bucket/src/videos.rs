@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clipset_core::{
     Timestamp,
-    id::ShortId,
+    id::{EncodeId, ShortId},
     key::DocumentKey,
     listing::{Entry, Query},
     video::{Video, VideoError},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{Bucket, BucketError, Page, UpdateError, Versioned, listing::Listing};
+use crate::{Bucket, BucketError, DAMAGED_FOLDER, Page, UpdateError, Versioned, listing::Listing};
 
 const VIDEOS: &str = "catalog/videos/";
-/// Where documents stand that were set aside because nobody could read them, each below its own key.
-const SET_ASIDE: &str = "damaged/";
 
 /// Documents read at once where all are read.
 const PARALLEL_READS: usize = 16;
@@ -59,9 +57,15 @@ impl Videos {
     /// One video, deleted ones too until they are swept; `None` if there is none.
     ///
     /// # Errors
-    /// [`BucketError`].
+    /// [`BucketError`]; [`BucketError::Damaged`] also for one whose document was set aside.
     pub async fn get(&self, id: &ShortId) -> Result<Option<Versioned<Video>>, BucketError> {
-        self.bucket.read(&DocumentKey::Video(id.clone())).await
+        let key = DocumentKey::Video(id.clone());
+        let found = self.bucket.read(&key).await?;
+        // Boxed, for it is seldom: the future that holds it is moved at each request.
+        if found.is_none() && Box::pin(self.bucket.is_set_aside(&key.to_string())).await? {
+            return Err(BucketError::Damaged { key: key.to_string() });
+        }
+        Ok(found)
     }
 
     /// Stores a new video.
@@ -143,6 +147,39 @@ impl Videos {
         self.bucket.remove(&DocumentKey::Video(video.short_id.clone())).await
     }
 
+    /// Removes all records of a video whose document cannot be read, set aside or not; gives the uuids that still stood
+    /// in them. Its media are nobody's from now on: a sweep removes them as it does orphans.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn remove_damaged(&self, id: &ShortId) -> Result<Vec<EncodeId>, BucketError> {
+        for (shard, _) in self.listing.all().await?.iter().filter(|(_, entry)| entry.short_id == *id) {
+            self.listing.forget(shard, std::slice::from_ref(id)).await?;
+        }
+        let key = DocumentKey::Video(id.clone());
+        let mut ids = Vec::new();
+        for record in self.bucket.keys(&format!("{DAMAGED_FOLDER}{key}")).await?.into_iter().chain([key.to_string()]) {
+            match self.bucket.read_raw(&record).await {
+                Ok(body) => ids.extend(body.iter().flat_map(|body| ids_in(body))),
+                Err(BucketError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for prefix in [format!("shares/{id}"), format!("jobs/documents/{id}-"), format!("{DAMAGED_FOLDER}{key}")] {
+            self.bucket.remove_all(&prefix).await?;
+        }
+        self.bucket.remove(&key).await?;
+        Ok(ids)
+    }
+
+    /// Marks `ids` in the listing as videos whose documents cannot be read.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn mark_damaged(&self, ids: &BTreeSet<ShortId>) -> Result<(), BucketError> {
+        if ids.is_empty() { Ok(()) } else { self.listing.mark_damaged(ids).await }
+    }
+
     /// Every entry of the listing, the newest first.
     ///
     /// # Errors
@@ -185,7 +222,7 @@ impl Videos {
     /// The videos of which a document was set aside: `damaged/catalog/videos/{short_id}.json`, or a second one with a
     /// number behind.
     async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
-        let names = self.bucket.children(&format!("{SET_ASIDE}{VIDEOS}")).await?;
+        let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{VIDEOS}")).await?;
         Ok(names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).collect())
     }
 
@@ -194,10 +231,12 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn reindex(&self, videos: &[Video]) -> Result<Reindexed, BucketError> {
-        let mut done = Reindexed { removed: self.listing.remove_malformed().await?, ..Reindexed::default() };
+        let mut done = Reindexed { removed: self.listing.renew_unreadable().await?, ..Reindexed::default() };
         let listed = self.listing.all().await?;
         done.videos = videos.len() as u64;
-        let revisions: BTreeMap<_, _> = listed.iter().map(|(_, entry)| (&entry.short_id, entry.revision)).collect();
+        // One that was marked as damaged, and can be read again, is stale.
+        let whole = listed.iter().filter(|(_, entry)| !entry.damaged);
+        let revisions: BTreeMap<_, _> = whole.map(|(_, entry)| (&entry.short_id, entry.revision)).collect();
         let stale: Vec<_> = videos
             .iter()
             .filter(|video| revisions.get(&video.short_id).is_none_or(|revision| *revision < video.revision))
@@ -230,4 +269,9 @@ impl Videos {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Every uuid that stands as a text in what once was JSON.
+fn ids_in(body: &[u8]) -> impl Iterator<Item = EncodeId> {
+    body.split(|byte| *byte == b'"').filter_map(|text| str::from_utf8(text).ok()?.parse().ok())
 }

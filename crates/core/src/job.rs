@@ -14,6 +14,9 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
 /// A job that was claimed this often without an end has lost that many runners: it gives up.
 pub const MAX_ATTEMPTS: u32 = 3;
 
+/// What the owner is told of a job whose document cannot be read.
+pub const DAMAGED_JOB: &str = "The record of the work on this clip is damaged: try again, or ask an administrator.";
+
 /// What a job is for. The order is the order of turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

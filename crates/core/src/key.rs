@@ -123,6 +123,8 @@ impl fmt::Display for MediaKey {
 pub enum DocumentKey {
     /// `settings.json`.
     Settings,
+    /// `settings.last.json`: the settings as they were last written, for the day when those cannot be read.
+    LastSettings,
     /// `catalog/videos/{short_id}.json`: the truth about one video.
     Video(ShortId),
     /// `catalog/imports/{short_id}.json`: what an import brought, with its checksums.
@@ -161,10 +163,69 @@ pub enum DocumentKey {
     Share(ShareId),
 }
 
+impl DocumentKey {
+    /// The key that is written `text`; `None` if it is none of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let json = |name: &str| name.strip_suffix(".json").map(str::to_owned);
+        Some(match text.split('/').collect::<Vec<_>>().as_slice() {
+            ["settings.json"] => Self::Settings,
+            ["settings.last.json"] => Self::LastSettings,
+            ["catalog", "videos", name] => Self::Video(json(name)?.parse().ok()?),
+            ["catalog", "imports", name] => Self::Import(json(name)?.parse().ok()?),
+            ["catalog", "shards", name] => Self::Shard(json(name)?),
+            ["jobs", "documents", name] => Self::Job(json(name)?.parse().ok()?),
+            ["jobs", "queue", entry] => Self::QueueEntry((*entry).to_owned()),
+            ["jobs", "marker.json"] => Self::JobMarker,
+            ["jobs", "migration.json"] => Self::Migration,
+            ["jobs", "migrations", name] => {
+                let name = json(name)?;
+                let (plan, chunk) = name.rsplit_once('-')?;
+                Self::MigrationPlan(plan.parse().ok()?, chunk.parse().ok()?)
+            }
+            ["jobs", "dispatches", name] => Self::Dispatch(json(name)?.parse().ok()?),
+            ["jobs", "runners", name] => Self::Runner(json(name)?),
+            ["accounts", "users", name] => Self::Account(json(name)?.parse().ok()?),
+            ["accounts", "sessions", name @ ..] if !name.is_empty() => Self::Session(json(&name.join("/"))?),
+            ["accounts", "invitations", name] => Self::Invitation(json(name)?),
+            ["accounts", "attempts", name] => Self::Attempts(json(name)?),
+            ["accounts", "quotas", name] => Self::Quota(json(name)?.parse().ok()?),
+            ["shares", name] => Self::Share(json(name)?.parse().ok()?),
+            _ => return None,
+        })
+    }
+
+    /// A document of this kind that cannot be read counts as one that is not there, and is written anew: what it held
+    /// can be derived, or is worth less than going on. A session that is not there has ended, an invitation opens
+    /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease.
+    pub fn begins_anew(&self) -> bool {
+        match self {
+            Self::JobMarker
+            | Self::MigrationPlan(..)
+            | Self::Dispatch(_)
+            | Self::Runner(_)
+            | Self::Session(_)
+            | Self::Invitation(_)
+            | Self::Attempts(_)
+            | Self::Quota(_) => true,
+            Self::Settings
+            | Self::LastSettings
+            | Self::Video(_)
+            | Self::Import(_)
+            | Self::Shard(_)
+            | Self::Job(_)
+            | Self::QueueEntry(_)
+            | Self::Migration
+            | Self::Account(_)
+            | Self::Share(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for DocumentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings => f.write_str("settings.json"),
+            Self::LastSettings => f.write_str("settings.last.json"),
             Self::Video(id) => write!(f, "catalog/videos/{id}.json"),
             Self::Import(id) => write!(f, "catalog/imports/{id}.json"),
             Self::Shard(name) => write!(f, "catalog/shards/{name}.json"),
@@ -214,5 +275,37 @@ mod tests {
         }
         assert!(!crate::signing::is_edge_path(&MediaKey::Original(id).path()));
         assert_eq!(MediaKey::Original(id).cache_control(), None);
+    }
+
+    #[test]
+    fn keys_of_documents_read_back() {
+        let (video, plan) = (ShortId::random(), EncodeId::random());
+        let job: JobId = format!("{video}-first-1").parse().expect("a job id");
+        let ada: Username = "ada.l".parse().expect("a name");
+        for key in [
+            DocumentKey::Settings,
+            DocumentKey::LastSettings,
+            DocumentKey::Video(video.clone()),
+            DocumentKey::Import(video.clone()),
+            DocumentKey::Shard("0".to_owned()),
+            DocumentKey::Job(job.clone()),
+            DocumentKey::QueueEntry(format!("0-1-{job}")),
+            DocumentKey::JobMarker,
+            DocumentKey::Migration,
+            DocumentKey::MigrationPlan(plan, 3),
+            DocumentKey::Dispatch(job),
+            DocumentKey::Runner("one".to_owned()),
+            DocumentKey::Account(ada.clone()),
+            DocumentKey::Session(format!("{ada}/{plan}")),
+            DocumentKey::Invitation(plan.to_string()),
+            DocumentKey::Attempts("account-ada.l".to_owned()),
+            DocumentKey::Quota(ada),
+            DocumentKey::Share(ShareId::random(&video)),
+        ] {
+            assert_eq!(DocumentKey::parse(&key.to_string()), Some(key));
+        }
+        for other in ["", "settings.json.1", "damaged/settings.json", "catalog/videos/x.json", "accounts/sessions"] {
+            assert_eq!(DocumentKey::parse(other), None, "{other}");
+        }
     }
 }

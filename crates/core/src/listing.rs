@@ -48,6 +48,9 @@ pub struct Entry {
     pub published: Option<Published>,
     /// Of the document that this was made from.
     pub revision: u64,
+    /// The document cannot be read any more: this entry is all that is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 /// What the listing knows of a publication.
@@ -85,6 +88,7 @@ impl From<&Video> for Entry {
                 poster: publication.poster.is_some(),
             }),
             revision: video.revision,
+            damaged: false,
         }
     }
 }
@@ -131,7 +135,8 @@ impl Shard {
     pub fn upsert(&mut self, entry: Entry) -> bool {
         let key = entry.key();
         match self.entries.binary_search_by(|held| held.key().cmp(&key)) {
-            Ok(at) if self.entries[at].revision >= entry.revision => false,
+            // One that is marked as damaged gives way to any copy: its document was read again.
+            Ok(at) if self.entries[at].revision >= entry.revision && !self.entries[at].damaged => false,
             Ok(at) => {
                 self.entries[at] = entry;
                 true
@@ -223,6 +228,7 @@ mod tests {
             size_bytes: None,
             published: None,
             revision,
+            damaged: false,
         }
     }
 
@@ -249,6 +255,14 @@ mod tests {
         assert!(!shard.upsert(entry(1, 6)));
         let query = Query::new(viewer("root", Role::Admin), "", None);
         assert!(!shard.entries.iter().any(|e| query.matches(e)));
+    }
+
+    #[test]
+    fn a_damaged_entry_gives_way_once_its_document_was_read_again() {
+        let mut shard = Shard::default();
+        shard.upsert(Entry { damaged: true, ..entry(1, 7) });
+        assert!(shard.upsert(entry(1, 7)));
+        assert!(!shard.entries[0].damaged);
     }
 
     #[test]

@@ -245,22 +245,9 @@ impl Settings {
         let mut settings = self.clone();
         for (field, value) in patch {
             // One field at a time, so that each gets its own message.
-            let mut all = settings.to_map();
-            if !all.contains_key(field) {
-                errors.insert(field.clone(), "there is no such setting".to_owned());
-                continue;
-            }
-            all.insert(field.clone(), value.clone());
-            match serde_json::from_value::<Self>(Value::Object(all)).map_err(|error| error.to_string()) {
-                Ok(next) => match next.limit_error(field) {
-                    None => settings = next,
-                    Some(message) => {
-                        errors.insert(field.clone(), message);
-                    }
-                },
-                Err(message) => {
-                    errors.insert(field.clone(), message);
-                }
+            match settings.with(field, value) {
+                Ok(next) => settings = next,
+                Err(message) => drop(errors.insert(field.clone(), message)),
             }
         }
         if !errors.is_empty() {
@@ -276,6 +263,21 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// These settings with all of `fields` that can be used; the others stay.
+    pub fn with_all_of(self, fields: &Map<String, Value>) -> Self {
+        fields.iter().fold(self, |settings, (field, value)| settings.with(field, value).unwrap_or(settings))
+    }
+
+    fn with(&self, field: &str, value: &Value) -> Result<Self, String> {
+        let mut all = self.to_map();
+        *all.get_mut(field).ok_or("there is no such setting")? = value.clone();
+        let next = serde_json::from_value::<Self>(Value::Object(all)).map_err(|error| error.to_string())?;
+        match next.limit_error(field) {
+            None => Ok(next),
+            Some(message) => Err(message),
+        }
     }
 
     fn to_map(&self) -> Map<String, Value> {
@@ -326,18 +328,35 @@ fn rate(text: &str) -> BitRate {
     BitRate(text.to_owned())
 }
 
-/// `settings.json`: the settings, and who changed them last.
+/// `settings.json`: the settings, and who changed them last. What names no setting at all is no such document, although
+/// every field has a default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 pub struct SettingsDocument {
     /// What is in force.
     #[serde(flatten)]
     pub settings: Settings,
     /// Who changed them last.
-    #[serde(default)]
     pub updated_by: Option<Username>,
     /// When.
-    #[serde(default)]
     pub updated_at: Option<Timestamp>,
+}
+
+impl TryFrom<Map<String, Value>> for SettingsDocument {
+    type Error = String;
+
+    fn try_from(mut members: Map<String, Value>) -> Result<Self, String> {
+        let known = Settings::default().to_map();
+        if !members.keys().any(|name| known.contains_key(name)) {
+            return Err("it names no setting".to_owned());
+        }
+        let mut taken = |name: &str| members.remove(name).unwrap_or_default();
+        Ok(Self {
+            updated_by: serde_json::from_value(taken("updated_by")).map_err(|error| error.to_string())?,
+            updated_at: serde_json::from_value(taken("updated_at")).map_err(|error| error.to_string())?,
+            settings: serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -386,5 +405,19 @@ mod tests {
         let document: SettingsDocument = serde_json::from_str(r#"{"cpu_crf":20}"#).expect("a document");
         assert_eq!(document.settings.cpu_crf, 20);
         assert_eq!(document.settings.audio_bitrate.as_str(), "192k");
+    }
+
+    #[test]
+    fn json_of_another_shape_is_no_settings_document() {
+        for other in ["{}", r#"{"what":1}"#, "[]", "null", r#"{"cpu_crf":"low"}"#] {
+            assert!(serde_json::from_str::<SettingsDocument>(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_used_of_damaged_settings_is_used() {
+        let fields = patch(r#"{"video_output_format":"hologram","cpu_crf":30,"nvenc_cq":99,"what":1}"#);
+        let settings = Settings { nvenc_cq: 20, ..Settings::default() }.with_all_of(&fields);
+        assert_eq!(settings, Settings { nvenc_cq: 20, cpu_crf: 30, ..Settings::default() });
     }
 }

@@ -31,7 +31,7 @@ pub use gate::{Gate, TokenQuery};
 pub use headers::never_sniffed;
 pub use lambda::{VIEWER_ADDRESS, on_lambda, run_on_lambda};
 pub use metrics::{Metrics, Work};
-pub use problem::Problem;
+pub use problem::{DAMAGED_CLIP, Problem};
 pub use proxies::{ProxiesError, TrustedProxies};
 pub use secrets::{ParameterError, ParameterStore, Secrets};
 pub use service::Service;

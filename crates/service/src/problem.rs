@@ -72,9 +72,13 @@ impl Problem {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, detail)
     }
 
-    /// 507 where the bucket's disk is full, else 503: it is away. The reason goes to the log alone.
+    /// 409 for a document that cannot be read, 507 where the bucket's disk is full, else 503: it is away. The reason goes
+    /// to the log alone.
     pub fn storage(error: &BucketError) -> Self {
         tracing::error!(%error, "the bucket failed");
+        if let BucketError::Malformed { key, .. } | BucketError::Damaged { key } = error {
+            return Self::conflict(damaged(key)).with("damaged", true);
+        }
         if let BucketError::Full { .. } = error {
             crate::disk::refused();
             return Self::disk_full();
@@ -100,6 +104,22 @@ impl Problem {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+}
+
+/// What is said of a clip whose document cannot be read.
+pub const DAMAGED_CLIP: &str = "Its record is damaged; an administrator can repair or delete it.";
+
+/// What is said where the object at `key` cannot be read.
+fn damaged(key: &str) -> &'static str {
+    match key.split('/').next() {
+        Some("catalog") => DAMAGED_CLIP,
+        Some("accounts") => "The record of this account is damaged: ask an administrator to repair it.",
+        Some("shares") => "The record of this share is damaged: ask for a new link.",
+        Some("hls" | "progressive" | "images" | "originals") => {
+            "A file of this clip is damaged in the storage: ask the owner to upload it again."
+        }
+        _ => "A record that this needs is damaged: ask an administrator to run `clipset repair`.",
     }
 }
 

@@ -8,21 +8,24 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use clipset_bucket::{BucketError, UpdateError, Versioned};
+use clipset_bucket::{BucketError, Etag, Reading, UpdateError, Versioned};
 use clipset_core::{
     Timestamp,
     account::Viewer,
     encoders::EncoderReport,
     key::DocumentKey,
     migration::{Failed, Migration},
-    settings::{FieldErrors, SettingsDocument},
+    settings::{FieldErrors, Settings, SettingsDocument},
 };
 use clipset_service::{Json, Problem, Service};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{App, extract::Admin};
+use crate::{
+    App,
+    extract::{Admin, Params},
+};
 
 /// The version of the defaults, before anything was ever set.
 const NO_VERSION: &str = "\"0\"";
@@ -35,19 +38,35 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
         .route("/api/config/hls-migration-status", get(migration_status))
 }
 
-/// `GET /api/config`.
+/// What an administrator wants done with settings that cannot be read.
+#[derive(Deserialize)]
+struct Change {
+    #[serde(default)]
+    replace_damaged: bool,
+}
+
+/// `GET /api/config`: what was set, or what is in force where that cannot be read.
 async fn show(State(service): App, _: Admin) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, service.settings.document().await?))
+    match service.settings.document().await {
+        Ok(Some(found)) => return Ok(answer(StatusCode::OK, Some(found), false)),
+        Err(error) if !error.is_unreadable() => return Err(error.into()),
+        Ok(None) | Err(_) => {}
+    }
+    let Reading { settings, fallen_back } = service.settings.reading().await?;
+    let document = SettingsDocument { settings, ..SettingsDocument::default() };
+    let found = Versioned { value: document, etag: Etag(NO_VERSION.to_owned()) };
+    Ok(answer(StatusCode::OK, Some(found), fallen_back))
 }
 
 /// `PATCH /api/config`: over the version of `If-Match`, or over the newest. Saving `hls` starts the migration.
 async fn change(
     State(service): App,
     Admin(admin): Admin,
+    Params(how): Params<Change>,
     headers: HeaderMap,
     Json(patch): Json<Map<String, Value>>,
 ) -> Result<Response, Problem> {
-    let answer = change_document(&service, &admin, &headers, &patch).await?;
+    let answer = change_document(&service, &admin, &headers, &patch, how.replace_damaged).await?;
     if answer.status().is_success()
         && patch.contains_key("video_output_format")
         && let Err(error) = service.migrations.start(false).await
@@ -62,22 +81,42 @@ async fn change_document(
     admin: &Viewer,
     headers: &HeaderMap,
     patch: &Map<String, Value>,
+    replace_damaged: bool,
 ) -> Result<Response, Problem> {
     let gpu_error = gpu_error(service, patch).await?;
-    let apply = |before: Option<SettingsDocument>| apply(before, patch, gpu_error.as_deref(), admin);
+    let held = match service.settings.document().await {
+        Err(error) if error.is_unreadable() => {
+            if !replace_damaged {
+                return Err(damaged());
+            }
+            let change = |before| apply(before, patch, gpu_error.as_deref(), admin).map_err(UpdateError::Refused);
+            return Ok(answer(StatusCode::OK, Some(service.settings.replace_damaged(change).await?), false));
+        }
+        held => held?,
+    };
+    // Where nothing was set, or what was set is gone.
+    let in_force = match &held {
+        Some(_) => Settings::default(),
+        None => service.settings.reading().await?.settings,
+    };
+    let in_force = SettingsDocument { settings: in_force, ..SettingsDocument::default() };
+    let apply = |before: Option<SettingsDocument>| {
+        apply(before.unwrap_or_else(|| in_force.clone()), patch, gpu_error.as_deref(), admin)
+    };
     let wanted = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
     let Some(wanted) = wanted.filter(|wanted| wanted.trim() != "*") else {
         let changed = service.bucket.upsert(&DocumentKey::Settings, |found: Option<SettingsDocument>| {
             apply(found).map_err(UpdateError::Refused)
         });
-        return Ok(answer(StatusCode::OK, Some(changed.await?)));
+        let changed = changed.await?;
+        service.settings.keep(&changed.value).await;
+        return Ok(answer(StatusCode::OK, Some(changed), false));
     };
-    let held = service.settings.document().await?;
     let version = held.as_ref().map_or(NO_VERSION, |held| &held.etag.0);
     // A proxy that compresses marks the tag as weak; the document is the same.
     let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     if !wanted.split(',').any(|tag| strong(tag) == version) {
-        return Ok(answer(StatusCode::PRECONDITION_FAILED, held));
+        return Ok(answer(StatusCode::PRECONDITION_FAILED, held, false));
     }
     let (before, etag) = held.map(|held| (held.value, held.etag)).unzip();
     let value = apply(before)?;
@@ -86,21 +125,31 @@ async fn change_document(
         None => service.bucket.create(&DocumentKey::Settings, &value).await,
     };
     match written {
-        Ok(etag) => Ok(answer(StatusCode::OK, Some(Versioned { value, etag }))),
+        Ok(etag) => {
+            service.settings.keep(&value).await;
+            Ok(answer(StatusCode::OK, Some(Versioned { value, etag }), false))
+        }
         Err(BucketError::Conflict { .. }) => {
-            Ok(answer(StatusCode::PRECONDITION_FAILED, service.settings.document().await?))
+            Ok(answer(StatusCode::PRECONDITION_FAILED, service.settings.document().await?, false))
         }
         Err(error) => Err(error.into()),
     }
 }
 
+fn damaged() -> Problem {
+    Problem::conflict(
+        "Nothing was changed: the stored settings are damaged, and the last good ones are in force. Replace the damaged \
+         ones with `?replace_damaged=true`; they are kept aside.",
+    )
+    .with("damaged", true)
+}
+
 fn apply(
-    before: Option<SettingsDocument>,
+    before: SettingsDocument,
     patch: &Map<String, Value>,
     gpu_error: Option<&str>,
     admin: &Viewer,
 ) -> Result<SettingsDocument, Problem> {
-    let before = before.unwrap_or_default();
     let patched = before.settings.patched(patch);
     let mut errors = patched.as_ref().err().cloned().unwrap_or_default();
     if let Some(error) = gpu_error {
@@ -134,12 +183,20 @@ async fn gpu_error(service: &Service, patch: &Map<String, Value>) -> Result<Opti
     Ok((!available).then(|| "no transcode runner has a GPU that encoded a test frame".to_owned()))
 }
 
-fn answer(status: StatusCode, found: Option<Versioned<SettingsDocument>>) -> Response {
+/// The document, and whether it is only what was fallen back to.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    document: SettingsDocument,
+    settings_fallen_back: bool,
+}
+
+fn answer(status: StatusCode, found: Option<Versioned<SettingsDocument>>, settings_fallen_back: bool) -> Response {
     let (document, etag) = match found {
         Some(found) => (found.value, found.etag.0),
         None => (SettingsDocument::default(), NO_VERSION.to_owned()),
     };
-    let mut response = (status, axum::Json(document)).into_response();
+    let mut response = (status, axum::Json(Shown { document, settings_fallen_back })).into_response();
     if let Ok(etag) = HeaderValue::try_from(etag) {
         response.headers_mut().insert(header::ETAG, etag);
     }
@@ -169,13 +226,8 @@ async fn reports(service: &Service) -> Result<Vec<EncoderReport>, Problem> {
     let mut reports = Vec::new();
     for name in service.bucket.children("jobs/runners/").await? {
         let Some(name) = name.strip_suffix(".json") else { continue };
-        match service.bucket.read::<EncoderReport>(&DocumentKey::Runner(name.to_owned())).await {
-            Ok(found) => reports.extend(found.map(|found| found.value)),
-            Err(BucketError::Malformed { key, source }) => {
-                tracing::warn!(key, %source, "a runner's report is passed over")
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let found = service.bucket.read::<EncoderReport>(&DocumentKey::Runner(name.to_owned())).await?;
+        reports.extend(found.map(|found| found.value));
     }
     reports.sort_by_key(|report| std::cmp::Reverse(report.measured_at));
     Ok(reports)

@@ -100,7 +100,10 @@ impl Dispatcher {
             let reviewed = self.review_one(&id, now, &mut oldest).await;
             if let Err(error) = reviewed {
                 tracing::error!(job = %id, %error, "a job could not be reviewed");
-                outcome = Err(error);
+                // Asking again would find the same; `clipset repair` mends it.
+                if !error.is_unreadable() {
+                    outcome = Err(error);
+                }
             }
         }
         self.measure("QueueAge", "Seconds", oldest.duration_until(now).as_secs_f64());

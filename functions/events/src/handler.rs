@@ -28,6 +28,13 @@ pub enum EventError {
     Edge(String),
 }
 
+impl EventError {
+    /// A document cannot be read: the same event would end the same.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Bucket(error) if error.is_unreadable())
+    }
+}
+
 /// Tells the edge what it must serve no more. A port: at CloudFront a key value store.
 #[async_trait::async_trait]
 pub trait Edge: Send + Sync {
@@ -70,7 +77,10 @@ impl Events {
             },
             Event::Created(keys) => {
                 for key in keys {
-                    self.created(&key).await?;
+                    match self.created(&key).await {
+                        Err(error) if error.is_unreadable() => tracing::error!(key, %error, "passed over"),
+                        dealt_with => dealt_with?,
+                    }
                 }
                 Ok(())
             }

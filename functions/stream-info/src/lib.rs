@@ -11,6 +11,7 @@ use axum::{
 };
 use clipset_core::{
     id::ShortId,
+    job::DAMAGED_JOB,
     video::{Phase, Publication, Video},
 };
 use clipset_service::{Json, PathId, Problem, Service, TokenQuery, Watcher, never_sniffed};
@@ -126,14 +127,21 @@ fn playable(service: &Service, video: &Video, publication: &Publication, watcher
 }
 
 async fn waiting(service: &Service, video: &Video) -> Result<StreamInfo, Problem> {
+    let job = match &video.job {
+        Some(job) => service.jobs.get(job).await,
+        None => Ok(None),
+    };
     let (processing_status, error) = match &video.phase {
+        Phase::Pending | Phase::Processing if job.as_ref().is_err_and(|error| error.is_unreadable()) => {
+            ("failed", Some(DAMAGED_JOB.to_owned()))
+        }
         Phase::Failed { error } => ("failed", Some(error.clone())),
         Phase::Processing => ("processing", None),
         _ => ("pending", None),
     };
-    let (progress, note) = match &video.job {
-        Some(job) => service.jobs.get(job).await?.map_or((0.0, None), |job| (job.progress, job.waits_for())),
-        None => (0.0, None),
+    let (progress, note) = match job {
+        Err(error) if error.is_unreadable() => (0.0, None),
+        job => job?.map_or((0.0, None), |job| (job.progress, job.waits_for())),
     };
     Ok(StreamInfo::Unknown { ready: false, processing_status, progress, error, note })
 }

@@ -106,6 +106,9 @@ const BUCKET_FULL: &str = "The bucket's disk is full; delete clips or make room.
 pub(crate) const NO_INDEX: &str =
     "The file is not whole: its index is missing. It was cut off while it was recorded or copied.";
 
+const DAMAGED_RECORD: &str = "A record of the clip is damaged: ask an administrator to repair it.";
+const DAMAGED_FILE: &str = "The uploaded file is damaged in the storage: upload it again.";
+
 impl From<ChildError> for Failure {
     fn from(error: ChildError) -> Self {
         match error {
@@ -120,6 +123,15 @@ impl From<BucketError> for Failure {
         match error {
             BucketError::Local { source, .. } => Self::scratch(&source),
             BucketError::Full { .. } => Self::NoSpace(BUCKET_FULL),
+            // Another try would read the same.
+            BucketError::Malformed { key, .. } | BucketError::Damaged { key } => {
+                tracing::error!(key, "it cannot be read");
+                Self::permanent(if key.starts_with("catalog/") || key.starts_with("jobs/") {
+                    DAMAGED_RECORD
+                } else {
+                    DAMAGED_FILE
+                })
+            }
             // The store's own words are for the log of the runner, not for the owner.
             other => {
                 tracing::warn!(error = %other, "the bucket failed");

@@ -141,8 +141,9 @@ impl Held {
         // The lease first: whoever lost it must not touch the video.
         self.beat_once(&Progress::default()).await?;
         match self.videos.update(&self.job.video, |video| video.fail(reason.to_owned())).await {
-            // Deleted meanwhile: the job ends all the same.
+            // Deleted meanwhile, or nothing can be said there any more: the job ends all the same.
             Ok(_) | Err(UpdateError::Refused(_) | UpdateError::Missing) => {}
+            Err(UpdateError::Bucket(error)) if error.is_unreadable() => {}
             Err(UpdateError::Bucket(error)) => return Err(error.into()),
         }
         self.update(|job| job.fail(&self.lease, reason.to_owned(), log.to_vec(), Timestamp::now())).await?;

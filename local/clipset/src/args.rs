@@ -44,6 +44,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Remove what nothing leads to any more
     Sweep(SweepArgs),
+    /// Find records that are damaged; mend what can be mended, and set the rest aside
+    Repair(RepairArgs),
     /// Bring the clips of a Clipset installation before this one; run again, it goes on
     Import(ImportArgs),
     /// Give clips back as plain files; run again, it goes on
@@ -71,6 +73,20 @@ pub enum Command {
         /// Such as http://127.0.0.1:8000/healthz
         url: Option<reqwest::Url>,
     },
+}
+
+/// `clipset repair`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 0: nothing is damaged, or all was mended. 1: an administrator has to look at something."
+)]
+pub struct RepairArgs {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `clipset serve`.

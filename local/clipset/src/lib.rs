@@ -7,6 +7,7 @@
 //! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, migration, sweep |
+//! | [`repair`] | finds damaged documents, mends them or sets them aside |
 //! | [`check`] | holds a published stream against the rules of HLS |
 //! | [`import`], [`export`] | clips from an older installation; clips as plain files |
 //! | [`backup`], [`containers`] | all that is kept, copied and put back; what containers need |
@@ -26,6 +27,7 @@ pub mod import;
 pub mod listen;
 pub mod manage;
 pub mod output;
+pub mod repair;
 pub mod serve;
 pub mod token;
 pub mod up;
@@ -55,6 +57,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Reindex => manage::reindex().await,
         Command::Migrate(args) => manage::migrate(&args).await,
         Command::Sweep(args) => manage::sweep(&args).await,
+        Command::Repair(args) => repair::repair(&args).await,
         Command::Import(args) => import::import(&args).await,
         Command::Export(args) => export::export(&args).await,
         Command::Backup(args) => backup::backup(&args).await,

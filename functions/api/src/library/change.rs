@@ -1,11 +1,11 @@
 //! Changing, deleting and retrying a video.
 
-use std::path::Path;
-
 use axum::extract::State;
 use clipset_core::{
     Timestamp,
+    account::Role,
     id::{EncodeId, JobId, ShortId},
+    job::DAMAGED_JOB,
     key::MediaKey,
     listing::Entry,
     settings::LONGEST_LIFE_DAYS,
@@ -20,7 +20,7 @@ use crate::uploads::release;
 
 use super::{
     first_job, require_manager,
-    view::{VideoView, Work},
+    view::{VideoView, shown},
 };
 use crate::{
     App,
@@ -77,17 +77,26 @@ pub(crate) async fn change(
         Ok(())
     });
     let video = video.await?;
-    let work = super::work(&service, &video.phase, video.job.as_ref()).await?;
-    Ok(Json(VideoView::new(&service, Entry::from(&video), (&viewer, &pass), work)))
+    Ok(Json(shown(&service, Entry::from(&video), (&viewer, &pass)).await?))
 }
 
-/// `DELETE /api/videos/{short_id}`: at once for everybody; its objects go right after, or with the next sweep.
+/// `DELETE /api/videos/{short_id}`: at once for everybody; its objects go right after, or with the next sweep. Of a video
+/// whose document cannot be read an administrator removes all records.
 pub(crate) async fn delete(
     State(service): App,
     Member(viewer): Member,
     PathId(short_id): PathId<ShortId>,
 ) -> Result<StatusCode, Problem> {
-    require_manager(&viewer, &service.video(&short_id).await?)?;
+    match service.videos.get(&short_id).await {
+        Err(error) if error.is_unreadable() && viewer.role == Role::Admin => {
+            let ids = service.videos.remove_damaged(&short_id).await?;
+            service.video_changed(&short_id);
+            tracing::warn!(%short_id, %error, "its damaged record was deleted");
+            bury(&service, &short_id, &ids).await;
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        found => require_manager(&viewer, &found?.ok_or_else(Problem::no_such_video)?.value)?,
+    }
     let _told_at_the_end = service.deletions.begin(&short_id);
     let mut was_uploading = false;
     let video = update(&service, &short_id, |video| {
@@ -97,9 +106,9 @@ pub(crate) async fn delete(
         Ok(())
     });
     let video = video.await?;
-    if let Some(folder) = &service.config.tombstones {
-        bury(folder, &video).await;
-    }
+    let published = video.publication.iter().flat_map(Publication::ids);
+    let ids: Vec<EncodeId> = published.chain(video.superseded.iter().map(|old| old.id)).collect();
+    bury(&service, &short_id, &ids).await;
     if was_uploading
         && let Some(original) = video.upload.original
         && let Err(error) = service.bucket.abort_upload(&MediaKey::Original(original), &video.upload.upload_id).await
@@ -123,18 +132,25 @@ pub(crate) async fn retry(
     if before.upload.original.is_none() {
         return Err(Problem::conflict("The original is not there any more: upload the clip again."));
     }
+    let job_is_damaged = match &before.job {
+        Some(job) => service.jobs.get(job).await.is_err_and(|error| error.is_unreadable()),
+        None => false,
+    };
     let job = first_job(&short_id, before.job.as_ref().map_or(0, number) + 1)?;
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
         if video.job != before.job {
             return Err(VideoError::WrongPhase { phase: "being tried again", change: "retried" }.into());
         }
+        if job_is_damaged && matches!(video.phase, Phase::Pending | Phase::Processing) {
+            video.fail(DAMAGED_JOB.to_owned())?;
+        }
         Ok(video.retry(job.id.clone())?)
     });
     let video = video.await?;
     // Killed before this, the sweep enqueues it.
     service.jobs.enqueue(&job).await?;
-    Ok((StatusCode::ACCEPTED, Json(VideoView::new(&service, Entry::from(&video), (&viewer, &pass), Work::default()))))
+    Ok((StatusCode::ACCEPTED, Json(shown(&service, Entry::from(&video), (&viewer, &pass)).await?)))
 }
 
 /// The number in a job's id.
@@ -158,15 +174,14 @@ async fn update(
 
 /// Leaves an empty file for each encode where nginx looks before it answers from its cache. What
 /// fails here, the keeper of that folder makes up for.
-async fn bury(folder: &Path, video: &Video) {
-    let published = video.publication.iter().flat_map(Publication::ids);
-    let ids: Vec<EncodeId> = published.chain(video.superseded.iter().map(|old| old.id)).collect();
+async fn bury(service: &Service, short_id: &ShortId, ids: &[EncodeId]) {
+    let Some(folder) = &service.config.tombstones else { return };
     let mut outcome = tokio::fs::create_dir_all(folder).await;
     for id in ids {
         outcome = outcome.and(tokio::fs::File::create(folder.join(id.to_string())).await.map(drop));
     }
     if let Err(error) = outcome {
-        tracing::warn!(short_id = %video.short_id, %error, "a tombstone could not be written");
+        tracing::warn!(%short_id, %error, "a tombstone could not be written");
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     require_known,
-    view::{VideoView, work},
+    view::{VideoView, shown},
 };
 use crate::{
     App, NO_STORE,
@@ -58,13 +58,7 @@ pub(crate) async fn list(
     }
     let query = Query::new(viewer.clone(), &asked.q, asked.owner);
     let page = service.videos.page(&query, cursor, limit).await?;
-    let views = page.entries.into_iter().map(|entry| {
-        let (service, member) = (&service, (&viewer, &pass));
-        async move {
-            let work = work(service, &entry.phase, entry.job.as_ref()).await?;
-            Ok::<_, Problem>(VideoView::new(service, entry, member, work))
-        }
-    });
+    let views = page.entries.into_iter().map(|entry| shown(&service, entry, (&viewer, &pass)));
     let videos = stream::iter(views).buffered(PARALLEL_READS).try_collect().await?;
     Ok((NO_STORE, Json(VideoPage { videos, next_cursor: page.next_cursor })))
 }
@@ -95,7 +89,10 @@ pub(crate) async fn one(
     require_known(&viewer, &video)?;
     let manages = viewer.may_manage(&video.owner);
     let notes = match &video.job {
-        Some(job) if manages => service.jobs.get(job).await?.map(|job| job.notes).unwrap_or_default(),
+        Some(job) if manages => match service.jobs.get(job).await {
+            Err(error) if error.is_unreadable() => Vec::new(),
+            found => found?.map(|job| job.notes).unwrap_or_default(),
+        },
         _ => Vec::new(),
     };
     let details = VideoDetails {
@@ -104,10 +101,7 @@ pub(crate) async fn one(
         expire_after_days: video.expire_after_days,
         expires_at: video.expires_at(service.settings.current().await?.expire_after_days),
         notes,
-        video: {
-            let work = work(&service, &video.phase, video.job.as_ref()).await?;
-            VideoView::new(&service, Entry::from(&video), (&viewer, &pass), work)
-        },
+        video: shown(&service, Entry::from(&video), (&viewer, &pass)).await?,
     };
     Ok((NO_STORE, Json(details)))
 }

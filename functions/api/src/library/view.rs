@@ -4,10 +4,11 @@ use clipset_core::{
     Timestamp,
     account::Viewer,
     id::{JobId, ShortId, Username},
+    job::DAMAGED_JOB,
     listing::{Entry, Published},
     video::{Phase, Visibility},
 };
-use clipset_service::{Pass, Problem, Service};
+use clipset_service::{DAMAGED_CLIP, Pass, Problem, Service};
 use serde::Serialize;
 
 /// One video, for one viewer.
@@ -31,6 +32,9 @@ pub(crate) struct VideoView {
     note: Option<&'static str>,
     has_poster: bool,
     can_manage: bool,
+    /// Its document cannot be read: all this is what the listing knew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    damaged: bool,
     /// Opens this video's media and nothing else, as long as signatures live; once something is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     playback_token: Option<String>,
@@ -38,7 +42,7 @@ pub(crate) struct VideoView {
 
 impl VideoView {
     /// What the listing knows, and how far the work on it is; for `viewer`, whose playback tokens say `pass`.
-    pub(crate) fn new(service: &Service, entry: Entry, (viewer, pass): (&Viewer, &Pass), work: Work) -> Self {
+    fn new(service: &Service, entry: Entry, (viewer, pass): (&Viewer, &Pass), work: &Work) -> Self {
         let published = entry.published.as_ref();
         Self {
             // The same within a step of signatures, so that a browser keeps what it fetched with it.
@@ -47,7 +51,8 @@ impl VideoView {
             width: published.map(|published| published.width),
             height: published.map(|published| published.height),
             format: format_name(published),
-            has_poster: published.is_some_and(|published| published.poster),
+            has_poster: !entry.damaged && published.is_some_and(|published| published.poster),
+            damaged: entry.damaged,
             processing_status: entry.phase.name(),
             can_manage: viewer.may_manage(&entry.owner),
             error: match entry.phase {
@@ -77,8 +82,10 @@ pub(crate) fn format_name(published: Option<&Published>) -> &'static str {
 }
 
 /// How the work on a video goes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Work {
+    /// Where the video is: one whose job cannot be read has failed.
+    pub(crate) phase: Phase,
     /// 0 to 1.
     pub(crate) progress: f64,
     /// What it waits for, in words.
@@ -90,12 +97,28 @@ pub(crate) struct Work {
 /// # Errors
 /// [`Problem`] 503.
 pub(crate) async fn work(service: &Service, phase: &Phase, job: Option<&JobId>) -> Result<Work, Problem> {
+    let at = |phase: &Phase, progress| Work { phase: phase.clone(), progress, note: None };
     match (phase, job) {
-        (Phase::Completed, _) => Ok(Work { progress: 1.0, note: None }),
-        (Phase::Pending | Phase::Processing, Some(job)) => {
-            let job = service.jobs.get(job).await?;
-            Ok(job.map_or_else(Work::default, |job| Work { progress: job.progress, note: job.waits_for() }))
-        }
-        _ => Ok(Work::default()),
+        (Phase::Completed, _) => Ok(at(phase, 1.0)),
+        (Phase::Pending | Phase::Processing, Some(job)) => match service.jobs.get(job).await {
+            Ok(None) => Ok(at(phase, 0.0)),
+            Ok(Some(job)) => Ok(Work { note: job.waits_for(), ..at(phase, job.progress) }),
+            Err(error) if error.is_unreadable() => Ok(at(&Phase::Failed { error: DAMAGED_JOB.to_owned() }, 0.0)),
+            Err(error) => Err(error.into()),
+        },
+        _ => Ok(at(phase, 0.0)),
     }
+}
+
+/// What a member sees of `entry`, with playback tokens that say `pass`.
+///
+/// # Errors
+/// [`Problem`] 503.
+pub(crate) async fn shown(service: &Service, mut entry: Entry, member: (&Viewer, &Pass)) -> Result<VideoView, Problem> {
+    let work = match entry.damaged {
+        true => Work { phase: Phase::Failed { error: DAMAGED_CLIP.to_owned() }, progress: 0.0, note: None },
+        false => work(service, &entry.phase, entry.job.as_ref()).await?,
+    };
+    entry.phase = work.phase.clone();
+    Ok(VideoView::new(service, entry, member, &work))
 }

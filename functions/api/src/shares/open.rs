@@ -99,6 +99,7 @@ async fn require_password(
 
 async fn shared(service: &Service, video: &Video) -> Result<SharedVideo, Problem> {
     let published = Entry::from(video).published;
+    let work = work(service, &video.phase, video.job.as_ref()).await?;
     let storyboard = video.publication.as_ref().and_then(|publication| publication.storyboard);
     Ok(SharedVideo {
         short_id: video.short_id.clone(),
@@ -107,8 +108,8 @@ async fn shared(service: &Service, video: &Video) -> Result<SharedVideo, Problem
         width: published.as_ref().map(|published| published.width),
         height: published.as_ref().map(|published| published.height),
         format: format_name(published.as_ref()),
-        processing_status: video.phase.name(),
-        progress: work(service, &video.phase, video.job.as_ref()).await?.progress,
+        processing_status: work.phase.name(),
+        progress: work.progress,
         has_poster: published.is_some_and(|published| published.poster),
         has_storyboard: storyboard.is_some(),
     })

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod app;
+mod damage;
 mod library;
 mod manners;
 mod media;

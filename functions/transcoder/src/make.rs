@@ -6,11 +6,12 @@ use clipset_core::{id::EncodeId, job::JobKind, key::MediaKey, settings::OutputFo
 
 use crate::{
     arguments::{Encoder, Recipe, Rendition, mp4},
-    failure::Failure,
+    failure::{DISK_FULL, Failure},
     messages::{said_of_gpu, speak_of_damage},
     phases::{FETCHED, PUBLISHED, Task},
     plan::{Origin, Picture, Plan},
     probe::probe,
+    scratch::is_exhausted,
     segments::{MediaStore, Produced, Production},
     source::{INPUT, Source},
 };
@@ -67,6 +68,12 @@ impl Task<'_> {
             if progressive { self.make_mp4(source, encoder).await } else { self.make_hls(source, encoder, sizes).await }
         })
         .await
+        // What FFmpeg leaves on a full disk looks like a file that cannot be decoded.
+        .map_err(|failure| match failure {
+            ended @ (Failure::LeaseLost | Failure::Moot(_)) => ended,
+            _ if is_exhausted(source.folder.path()) => Failure::NoSpace(DISK_FULL),
+            other => other,
+        })
     }
 
     /// Runs on the GPU, if something is encoded and the GPU is wanted and works; on the processor

@@ -12,9 +12,13 @@ use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
 use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponentsBuilder, runtime_plugin::RuntimePlugin as _,
 };
+use clipset_core::Timestamp;
 use uuid::Uuid;
 
-use crate::error::{BucketError, sdk};
+use crate::{
+    clock::StoreClock,
+    error::{BucketError, sdk},
+};
 
 /// How long a store may take to put the parts of an upload together.
 const LONGEST_COMPLETE: Duration = Duration::from_secs(600);
@@ -102,6 +106,7 @@ struct Inner {
     client: Client,
     presigner: Client,
     name: String,
+    clock: StoreClock,
     /// Writers of the listing in one process wait for each other instead of racing.
     listing_turn: tokio::sync::Mutex<()>,
 }
@@ -124,19 +129,26 @@ impl Bucket {
             }
             builder
         };
-        let client = Client::from_conf(builder(config.endpoint.as_ref()).build());
+        let clock = StoreClock::default();
+        let client = builder(config.endpoint.as_ref()).interceptor(clock.clone());
+        let client = Client::from_conf(client.build());
         // A checksum in a presigned URL would have to be known before the part is.
         let presigner = builder(config.upload_url.as_ref().or(config.endpoint.as_ref()))
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
         let presigner = Client::from_conf(presigner);
         let (name, listing_turn) = (config.bucket.clone(), tokio::sync::Mutex::default());
-        Self { inner: Arc::new(Inner { client, presigner, name, listing_turn }) }
+        Self { inner: Arc::new(Inner { client, presigner, name, clock, listing_turn }) }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// The time by the store's clock, which all who use it share.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -28,6 +28,11 @@ impl Jobs {
         Self { bucket }
     }
 
+    /// The time that leases are counted by: see [`Bucket::now`].
+    pub fn now(&self) -> Timestamp {
+        self.bucket.now()
+    }
+
     /// One job; `None` if there is none of this id.
     ///
     /// # Errors
@@ -74,7 +79,7 @@ impl Jobs {
     pub async fn claim(&self, id: &JobId, runner: &str) -> Result<(Job, Lease), UpdateError<JobError>> {
         let mut lease = None;
         let claimed = self.update(id, |job| {
-            lease = Some(job.claim(runner, Timestamp::now())?);
+            lease = Some(job.claim(runner, self.now())?);
             Ok(())
         });
         match claimed.await {
@@ -167,7 +172,7 @@ impl Jobs {
     /// # Errors
     /// [`BucketError`].
     pub async fn give_up(&self, id: &JobId, reason: &str) -> Result<(), BucketError> {
-        let job = match self.update(id, |job| job.give_up(reason.to_owned(), Timestamp::now())).await {
+        let job = match self.update(id, |job| job.give_up(reason.to_owned(), self.now())).await {
             Ok(job) => job,
             Err(UpdateError::Bucket(error)) => return Err(error),
             Err(_) => return Ok(()),

@@ -13,6 +13,7 @@
 //! | [`release_quota`] | bytes that members have reserved |
 //! | [`SettingsStore`] | the settings |
 
+mod clock;
 mod connection;
 mod documents;
 mod error;

@@ -35,7 +35,7 @@ impl fmt::Display for Swept {
 /// # Errors
 /// [`BucketError`] of a step; the next sweep goes on from there.
 pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
-    let (actions, mut videos) = plan(service, Timestamp::now()).await?;
+    let (actions, mut videos) = plan(service, service.bucket.now()).await?;
     let mut swept = Swept::default();
     if let Some(folder) = &service.config.tombstones {
         let deleted = videos.iter().filter(|video| video.is_deleted()).flat_map(Video::ids).collect::<Vec<_>>();
@@ -130,7 +130,7 @@ async fn retire_original(service: &Service, video: &Video) -> Result<u64, Bucket
     if publication.checked.is_none() && !passes_check(service, video, stream).await? {
         return Ok(0);
     }
-    let (encode, now) = (stream.encode, Timestamp::now());
+    let (encode, now) = (stream.encode, service.bucket.now());
     let until = retire_at(now, service.config.signature_life);
     let retired = service.videos.update(&video.short_id, |found| {
         // Of the very stream that was checked; a newer one has its own check.

@@ -10,7 +10,6 @@ use std::{
 
 use clipset_bucket::{Jobs, UpdateError, Videos};
 use clipset_core::{
-    Timestamp,
     id::EncodeId,
     job::{Job, LEASE, Lease},
 };
@@ -92,7 +91,7 @@ impl Held {
     /// # Errors
     /// [`Failure::LeaseLost`], [`Failure::Passing`].
     pub async fn beat_once(&self, progress: &Progress) -> Result<(), Failure> {
-        self.update(|job| job.beat(&self.lease, progress.get(), Timestamp::now())).await
+        self.update(|job| job.beat(&self.lease, progress.get(), self.jobs.now())).await
     }
 
     /// Says below which new uuid objects are about to be written, before the first is.
@@ -119,7 +118,7 @@ impl Held {
     /// # Errors
     /// [`Failure::LeaseLost`], [`Failure::Passing`].
     pub async fn complete(&self) -> Result<(), Failure> {
-        self.update(|job| job.complete(&self.lease, Timestamp::now())).await?;
+        self.update(|job| job.complete(&self.lease, self.jobs.now())).await?;
         self.close().await
     }
 
@@ -135,7 +134,7 @@ impl Held {
             Ok(_) | Err(UpdateError::Refused(_) | UpdateError::Missing) => {}
             Err(UpdateError::Bucket(error)) => return Err(error.into()),
         }
-        self.update(|job| job.fail(&self.lease, reason.to_owned(), log.to_vec(), Timestamp::now())).await?;
+        self.update(|job| job.fail(&self.lease, reason.to_owned(), log.to_vec(), self.jobs.now())).await?;
         self.close().await
     }
 

@@ -1,7 +1,6 @@
 //! What each kind of job does, phase by phase.
 
 use clipset_core::{
-    Timestamp,
     job::{Job, JobKind},
     key::MediaKey,
     settings::{OutputFormat, Renditions, Settings},
@@ -127,7 +126,7 @@ impl<'a> Task<'a> {
         }
         let Job { id, video, .. } = &self.held.job;
         let number = id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
-        let ladder = Job::new(video.clone(), JobKind::Ladder, number, Timestamp::now());
+        let ladder = Job::new(video.clone(), JobKind::Ladder, number, self.inner.bucket.now());
         let ladder = ladder.map_err(|error| Failure::permanent(error.to_string()))?;
         Ok(self.inner.jobs.enqueue(&ladder).await?)
     }

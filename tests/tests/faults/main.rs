@@ -1,0 +1,58 @@
+//! Random faults over a running system under load: nothing that was acknowledged is lost, and what was hit says so.
+//!
+//! Ten faults with a fixed seed run with the suite; `./local/test faults` runs a hundred with a new seed, which is printed.
+//! `CLIPSET_FAULTS` and `CLIPSET_FAULT_SEED` choose both.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod damage;
+mod disk;
+mod fault;
+mod judge;
+mod ledger;
+mod load;
+
+use std::{env, str::FromStr, sync::Arc, time::Duration};
+
+use clipset_tests::stack::Stack;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tokio::sync::watch;
+
+use self::{disk::Disk, fault::Fault, ledger::Ledger};
+
+const FAULTS: usize = 10;
+const SEED: u64 = 20_261_127;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_whatever_fails() {
+    let (faults, seed) = (chosen("CLIPSET_FAULTS", FAULTS), chosen("CLIPSET_FAULT_SEED", SEED));
+    println!("{faults} faults, seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::mount(&folder.path().join("data"));
+    if disk.is_none() {
+        println!("no file system can be mounted here, so the disk is never full in this run");
+    }
+    let stack = Stack::start_in(folder, &[("RUST_LOG", "info")]).await;
+    let ledger = Arc::new(Ledger::default());
+    let (stop, stopped) = watch::channel(false);
+    let load = load::start(&stack, ledger.clone(), stopped).await;
+
+    let mut done = Vec::new();
+    while done.len() < faults {
+        tokio::time::sleep(Duration::from_millis(random.random_range(500..2500))).await;
+        ledger.note_objects(&stack).await;
+        let fault = Fault::any(&mut random, disk.is_some(), &done);
+        if fault.strike(&stack, disk.as_ref(), &ledger, &mut random).await {
+            println!("{:3}: {fault}", done.len() + 1);
+            done.push(fault);
+        }
+    }
+    stop.send_replace(true);
+    load.await.unwrap();
+    judge::judge(&stack, &ledger, &done).await;
+}
+
+fn chosen<T: FromStr>(name: &str, standard: T) -> T {
+    env::var(name).ok().map_or(standard, |text| text.parse().ok().unwrap_or_else(|| panic!("{name} is no number")))
+}

@@ -1,7 +1,9 @@
 //! Processes that a test starts, and free ports for them.
 
 use std::{
+    fs::File,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -24,6 +26,17 @@ impl Process {
     /// If the program cannot be started.
     pub fn start(command: &mut Command) -> Self {
         let output = || if std::env::var_os("CLIPSET_TEST_LOGS").is_some() { Stdio::inherit() } else { Stdio::null() };
+        let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+        Self { child, signal: Signal::SIGKILL }
+    }
+
+    /// Starts `command`; what it says is appended to the file `log`.
+    ///
+    /// # Panics
+    /// If the program cannot be started, or the file not be opened.
+    pub fn start_into(command: &mut Command, log: &Path) -> Self {
+        let output = || File::options().create(true).append(true).open(log).expect("the log");
         let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
         Self { child, signal: Signal::SIGKILL }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -109,7 +111,11 @@ impl Stack {
         command.env("INITIAL_ADMIN_USERNAME", "admin").env("INITIAL_ADMIN_PASSWORD", PASSWORD);
         command.env("SECRET_KEY", SECRET_KEY).env("HLS_SIGNING_SECRET", SIGNING_SECRET);
         command.envs(self.extra.iter().map(|(name, value)| (name, value)));
-        self.process = Some(Process::start(&mut command));
+        self.process = Some(if std::env::var_os("CLIPSET_TEST_LOGS").is_some() {
+            Process::start(&mut command)
+        } else {
+            Process::start_into(&mut command, &self.log())
+        });
         wait::until("the system to answer", Duration::from_secs(60), async || {
             self.address()?;
             let answer = reqwest::get(format!("{}/healthz", self.url)).await.ok()?;
@@ -160,6 +166,20 @@ impl Stack {
     /// `CLIPSET_DATA`.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// What `up` and its children said, unless `CLIPSET_TEST_LOGS` sends it elsewhere.
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Adds what another program said to the log.
+    ///
+    /// # Panics
+    /// If the log cannot be written.
+    pub fn note(&self, said: &str) {
+        let mut log = File::options().create(true).append(true).open(self.log()).expect("the log");
+        log.write_all(said.as_bytes()).expect("written");
     }
 
     /// What the functions of the running system are told.

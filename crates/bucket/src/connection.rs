@@ -15,10 +15,13 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponentsBuilder,
     runtime_plugin::RuntimePlugin as _,
 };
-use clipset_core::id::ShortId;
+use clipset_core::{Timestamp, id::ShortId};
 use uuid::Uuid;
 
-use crate::error::{BucketError, DAMAGED, sdk};
+use crate::{
+    clock::StoreClock,
+    error::{BucketError, DAMAGED, sdk},
+};
 
 /// The metadata by which a media object says of which clip it is.
 pub(crate) const CLIP: &str = "clip";
@@ -130,6 +133,7 @@ struct Inner {
     client: Client,
     presigner: Client,
     name: String,
+    clock: StoreClock,
     /// Writers of the listing in one process wait for each other instead of racing.
     listing_turn: tokio::sync::Mutex<()>,
 }
@@ -152,14 +156,16 @@ impl Bucket {
             }
             builder
         };
-        let client = Client::from_conf(builder(config.endpoint.as_ref()).build());
+        let clock = StoreClock::default();
+        let client = builder(config.endpoint.as_ref()).interceptor(clock.clone());
+        let client = Client::from_conf(client.build());
         // A checksum in a presigned URL would have to be known before the part is.
         let presigner = builder(config.upload_url.as_ref().or(config.endpoint.as_ref()))
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
         let presigner = Client::from_conf(presigner);
         let (name, listing_turn) = (config.bucket.clone(), tokio::sync::Mutex::default());
-        Self { inner: Arc::new(Inner { client, presigner, name, listing_turn }), clip: None }
+        Self { inner: Arc::new(Inner { client, presigner, name, clock, listing_turn }), clip: None }
     }
 
     /// The same bucket, in which the media that are written say that they are of `clip`. A sweep holds what says so
@@ -177,6 +183,11 @@ impl Bucket {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// The time by the store's clock, which all who use it share.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -38,6 +38,11 @@ impl Jobs {
         Self { bucket, turns: Arc::default(), unreadable: Arc::default() }
     }
 
+    /// The time that leases are counted by: see [`Bucket::now`].
+    pub fn now(&self) -> Timestamp {
+        self.bucket.now()
+    }
+
     /// One job; `None` if there is none of this id.
     ///
     /// # Errors
@@ -119,7 +124,7 @@ impl Jobs {
             if most.is_some_and(|most| job.is_longer_than(most)) {
                 return Err(JobError::TooLong);
             }
-            lease = Some(job.claim(runner, Timestamp::now())?);
+            lease = Some(job.claim(runner, self.now())?);
             Ok(())
         });
         match claimed.await {
@@ -271,7 +276,7 @@ impl Jobs {
     /// # Errors
     /// [`BucketError`].
     pub async fn give_up(&self, id: &JobId, reason: &str) -> Result<(), BucketError> {
-        let job = match self.update(id, |job| job.give_up(reason.to_owned(), Timestamp::now())).await {
+        let job = match self.update(id, |job| job.give_up(reason.to_owned(), self.now())).await {
             Ok(job) => job,
             Err(UpdateError::Bucket(error)) => return Err(error),
             Err(_) => return Ok(()),

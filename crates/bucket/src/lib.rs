@@ -15,6 +15,7 @@
 //! | [`release_quota`] | bytes that members have reserved |
 //! | [`SettingsStore`] | the settings |
 
+mod clock;
 mod connection;
 mod damaged;
 mod documents;

@@ -182,6 +182,8 @@ impl DocumentKey {
                 let (plan, chunk) = name.rsplit_once('-')?;
                 Self::MigrationPlan(plan.parse().ok()?, chunk.parse().ok()?)
             }
+            ["jobs", "leftovers", name] => Self::Leftover(name.parse().ok()?),
+            ["catalog", "orphans", name] => Self::Orphans(u8::from_str_radix(&json(name)?, 16).ok()?),
             ["jobs", "dispatches", name] => Self::Dispatch(json(name)?.parse().ok()?),
             ["jobs", "runners", name] => Self::Runner(json(name)?),
             ["accounts", "users", name] => Self::Account(json(name)?.parse().ok()?),
@@ -196,10 +198,13 @@ impl DocumentKey {
 
     /// A document of this kind that cannot be read counts as one that is not there, and is written anew: what it held
     /// can be derived, or is worth less than going on. A session that is not there has ended, an invitation opens
-    /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease.
+    /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease, and the
+    /// days of orphans begin anew.
     pub fn begins_anew(&self) -> bool {
         match self {
             Self::JobMarker
+            | Self::Leftover(_)
+            | Self::Orphans(_)
             | Self::MigrationPlan(..)
             | Self::Dispatch(_)
             | Self::Runner(_)

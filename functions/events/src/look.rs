@@ -36,8 +36,7 @@ pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snap
     // In this order: see `Snapshot::orphans`.
     let stored = stored_ids(service).await?;
     let reservations = ended::reservations(service, now, &mut unreadable).await?;
-    let settings = service.settings.current().await?;
-    let settings_certain = true;
+    let settings = service.settings.reading().await?;
     let queue: BTreeSet<_> = service.jobs.queue().await?.into_iter().collect();
     let (mut jobs, lost) = service.jobs.unswept().await?;
     unreadable.extend(lost.into_iter().map(DocumentKey::Job));
@@ -65,8 +64,8 @@ pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snap
         set_aside,
         note: note(service, &mut unreadable).await?,
         clips: BTreeMap::new(),
-        settings,
-        settings_certain,
+        settings: settings.settings,
+        settings_certain: !settings.fallen_back,
         uploads: service.bucket.uploads_before("", now - STRAY_AFTER).await?,
         reservations,
         ended: ended::documents(service, now, &mut unreadable).await?,

@@ -1,7 +1,7 @@
 //! The removal of one deleted video, as soon as it is deleted.
 
 use clipset_bucket::BucketError;
-use clipset_core::{Timestamp, id::ShortId};
+use clipset_core::id::ShortId;
 use clipset_service::{Service, tombstones};
 
 use crate::sweep::remove_video;
@@ -30,7 +30,7 @@ pub async fn remove_deleted(service: &Service, id: &ShortId) -> Result<Removal, 
     {
         tracing::error!(%error, "a tombstone could not be kept");
     }
-    let now = Timestamp::now();
+    let now = service.bucket.now();
     if service.jobs.of_video(id).await?.iter().any(|job| job.is_held(now)) {
         return Ok(Removal::Busy);
     }

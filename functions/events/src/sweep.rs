@@ -42,7 +42,7 @@ impl fmt::Display for Swept {
 /// # Errors
 /// [`BucketError`] of a step; the next sweep goes on from there.
 pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
-    sweep_at(service, Timestamp::now(), false).await
+    sweep_at(service, service.bucket.now(), false).await
 }
 
 /// As [`sweep`], as of `now`; with `force` however many orphans there are.
@@ -52,6 +52,9 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
 pub async fn sweep_at(service: &Service, now: Timestamp, force: bool) -> Result<Swept, BucketError> {
     let seen = look(service, now, force).await?;
     let plan = plan(&seen);
+    let damaged =
+        seen.unreadable.iter().filter_map(|key| if let DocumentKey::Video(id) = key { Some(id) } else { None });
+    let damaged = damaged.chain(&seen.set_aside).cloned().collect();
     let mut videos = seen.videos;
     let mut swept = Swept::default();
     if let Some(folder) = &service.config.tombstones {
@@ -80,6 +83,7 @@ pub async fn sweep_at(service: &Service, now: Timestamp, force: bool) -> Result<
     }
     let mended = service.videos.reindex(&videos).await?;
     swept.entries = mended.updated + mended.removed;
+    service.videos.mark_damaged(&damaged).await?;
     // With the listing in order: it tells which videos are not in the format that is wanted.
     match service.migrations.start(false).await {
         // `clipset repair` sets it aside, and the next sweep begins a new run.
@@ -167,7 +171,7 @@ async fn take(service: &Service, action: Action) -> Result<u64, BucketError> {
 async fn part_arrived_lately(service: &Service, video: &Video) -> Result<bool, BucketError> {
     let Some(original) = video.upload.original.filter(|_| video.parts.is_some()) else { return Ok(false) };
     match service.bucket.last_part_at(&MediaKey::Original(original), &video.upload.upload_id).await {
-        Ok(stored) => Ok(stored.is_some_and(|stored| stored + ABANDONED_AFTER > Timestamp::now())),
+        Ok(stored) => Ok(stored.is_some_and(|stored| stored + ABANDONED_AFTER > service.bucket.now())),
         Err(BucketError::Missing { .. }) => Ok(false),
         Err(error) => Err(error),
     }
@@ -177,7 +181,7 @@ async fn part_arrived_lately(service: &Service, video: &Video) -> Result<bool, B
 async fn delete(service: &Service, video: &Video, expected: impl Fn(&Video) -> bool) -> Result<u64, BucketError> {
     let deleted = service.videos.update(&video.short_id, |found| {
         if expected(found) {
-            found.delete(Timestamp::now());
+            found.delete(service.bucket.now());
         }
         Ok::<(), std::convert::Infallible>(())
     });
@@ -203,7 +207,7 @@ async fn retire_original(service: &Service, video: &Video) -> Result<u64, Bucket
     if publication.checked.is_none() && !passes_check(service, video, stream).await? {
         return Ok(0);
     }
-    let (encode, now) = (stream.encode, Timestamp::now());
+    let (encode, now) = (stream.encode, service.bucket.now());
     let until = retire_at(now, service.config.signature_life);
     let retired = service.videos.update(&video.short_id, |found| {
         // Of the very stream that was checked; a newer one has its own check.
@@ -247,7 +251,7 @@ pub(crate) async fn remove_video(service: &Service, video: &Video) -> Result<u64
     let written = jobs.iter().flat_map(|job| job.writing.iter().chain(&job.abandoned)).copied();
     let ids: Vec<_> = video.ids().into_iter().chain(written).collect();
     let removed = remove_objects(service, prefixes(&ids)).await?;
-    if jobs.iter().any(|job| job.is_held(Timestamp::now())) {
+    if jobs.iter().any(|job| job.is_held(service.bucket.now())) {
         // Its runner stops now, and may have written on until then: the next sweep removes that, and the documents.
         return Ok(removed);
     }
@@ -274,7 +278,7 @@ async fn close_jobs(service: &Service, video: &ShortId) -> Result<Vec<Job>, Buck
             Err(error) if error.is_unreadable() => continue,
             Err(error) => return Err(error),
         };
-        let now = Timestamp::now();
+        let now = service.bucket.now();
         if job.is_held(now) {
             let ended = service.jobs.update(&id, |job| {
                 job.call_off(now);

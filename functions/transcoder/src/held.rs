@@ -10,7 +10,6 @@ use std::{
 
 use clipset_bucket::{Bucket, Jobs, UpdateError, Videos};
 use clipset_core::{
-    Timestamp,
     id::EncodeId,
     job::{Job, LEASE, Lease},
     key::prefixes_of,
@@ -94,7 +93,7 @@ impl Held {
     /// # Errors
     /// [`Failure::LeaseLost`], [`Failure::Passing`].
     pub async fn beat_once(&self, progress: &Progress) -> Result<(), Failure> {
-        self.update(|job| job.beat(&self.lease, progress.get(), Timestamp::now())).await
+        self.update(|job| job.beat(&self.lease, progress.get(), self.jobs.now())).await
     }
 
     /// Says below which new uuid objects are about to be written, before the first is.
@@ -129,7 +128,7 @@ impl Held {
     /// # Errors
     /// [`Failure::LeaseLost`], [`Failure::Passing`].
     pub async fn complete(&self) -> Result<(), Failure> {
-        self.update(|job| job.complete(&self.lease, Timestamp::now())).await?;
+        self.update(|job| job.complete(&self.lease, self.jobs.now())).await?;
         self.close().await
     }
 
@@ -146,7 +145,7 @@ impl Held {
             Err(UpdateError::Bucket(error)) if error.is_unreadable() => {}
             Err(UpdateError::Bucket(error)) => return Err(error.into()),
         }
-        self.update(|job| job.fail(&self.lease, reason.to_owned(), log.to_vec(), Timestamp::now())).await?;
+        self.update(|job| job.fail(&self.lease, reason.to_owned(), log.to_vec(), self.jobs.now())).await?;
         self.close().await
     }
 
@@ -180,7 +179,7 @@ impl Held {
             Err(UpdateError::Refused(_) | UpdateError::Missing) => {}
             Err(UpdateError::Bucket(error)) => return Err(error.into()),
         }
-        self.update(|job| job.wait_for_space(&self.lease, Timestamp::now())).await?;
+        self.update(|job| job.wait_for_space(&self.lease, self.jobs.now())).await?;
         Ok(self.jobs.announce().await?)
     }
 

@@ -2,7 +2,6 @@
 
 use clipset_bucket::Bucket;
 use clipset_core::{
-    Timestamp,
     job::{Job, JobKind},
     key::MediaKey,
     settings::{OutputFormat, Renditions, Settings},
@@ -165,7 +164,7 @@ impl<'a> Task<'a> {
         }
         let Job { id, video, .. } = &self.held.job;
         let number = id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
-        let ladder = Job::new(video.clone(), JobKind::Ladder, number, Timestamp::now());
+        let ladder = Job::new(video.clone(), JobKind::Ladder, number, self.inner.bucket.now());
         let ladder = ladder.map_err(|error| Failure::permanent(error.to_string()))?;
         Ok(self.inner.jobs.enqueue(&ladder).await?)
     }

@@ -2,7 +2,6 @@
 
 use clipset_bucket::UpdateError;
 use clipset_core::{
-    Timestamp,
     job::JobKind,
     video::{Publication, Video, retire_at},
 };
@@ -21,7 +20,7 @@ use crate::{
 impl Task<'_> {
     /// Players get what was made from now on: the one conditional write.
     pub(crate) async fn publish(&self, plan: &Plan, made: Made) -> Result<Video, Failure> {
-        let (held, now) = (self.held, Timestamp::now());
+        let (held, now) = (self.held, self.inner.bucket.now());
         // A runner that lost its lease finds out here at the latest.
         held.beat_once(&Progress::default()).await?;
         let (width, height) = plan.rungs.first().map_or((0, 0), |rung| (rung.width, rung.height));
@@ -82,7 +81,8 @@ impl Task<'_> {
             return self.held.note(vec![note]).await;
         }
         let encode = stream.encode;
-        let passed = self.inner.videos.update(&published.short_id, |video| video.pass_check(encode, Timestamp::now()));
+        let passed =
+            self.inner.videos.update(&published.short_id, |video| video.pass_check(encode, self.inner.bucket.now()));
         match passed.await {
             // Deleted, or published anew: its own check follows.
             Ok(_) | Err(UpdateError::Refused(_)) => Ok(()),
@@ -111,7 +111,7 @@ impl Task<'_> {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             MediaStore::put_file(&self.bucket(), kind.key(id, name), file).await?;
         }
-        let until = retire_at(Timestamp::now(), inner.config.signature_life);
+        let until = retire_at(inner.bucket.now(), inner.config.signature_life);
         inner.videos.update(&self.held.job.video, |video| video.attach(kind.attached(id), until)).await?;
         Ok(())
     }

@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 
 use clipset_bucket::{Bucket, Jobs, Migrations, SettingsStore, UpdateError, Videos};
 use clipset_core::{
-    Timestamp,
     id::JobId,
     job::{Job, JobError, LEASE, Lease, MAX_ATTEMPTS},
     key::DocumentKey,
@@ -112,13 +111,13 @@ impl Worker {
     /// # Errors
     /// [`UpdateError`]: it has ended, or a living runner holds it.
     pub async fn claim(&self, id: &JobId) -> Result<(Job, Lease), UpdateError<JobError>> {
-        let patience = Timestamp::now() + LEASE + LEASE;
+        let patience = self.jobs().now() + LEASE + LEASE;
         loop {
             match self.jobs().claim(id, self.name()).await {
                 Err(UpdateError::Refused(JobError::Held(until) | JobError::WaitsForSpace(until)))
                     if until < patience =>
                 {
-                    let left = Timestamp::now().duration_until(until).max(SignedDuration::ZERO);
+                    let left = self.jobs().now().duration_until(until).max(SignedDuration::ZERO);
                     tokio::time::sleep(left.unsigned_abs()).await;
                 }
                 claimed => return claimed,

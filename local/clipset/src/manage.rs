@@ -59,6 +59,7 @@ pub async fn reindex() -> Result<()> {
     let service = Service::from_env().await?;
     let found = service.videos.all().await?;
     let mended = service.videos.reindex(&found.videos).await?;
+    service.videos.mark_damaged(&found.unreadable.iter().cloned().collect()).await?;
     let (updated, removed) = (mended.updated, mended.removed);
     output::line(format!("{} videos: {updated} entries updated, {removed} removed", found.videos.len()));
     found.unreadable.iter().for_each(|id| output::line(format!("the record of {id} cannot be read")));

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use clipset_bucket::{BucketError, DAMAGED_FOLDER, loggable};
+use clipset_bucket::{AllVideos, BucketError, DAMAGED_FOLDER, loggable};
 use clipset_core::{
     Timestamp,
     account::{Account, Attempts, Invitation, Role, Session},
     encoders::EncoderReport,
-    id::{JobId, ShortId, Username},
+    id::{JobId, Username},
     job::{Job, JobKind},
     key::DocumentKey,
     listing::Shard,
@@ -18,7 +18,7 @@ use clipset_core::{
     share::Share,
     video::Video,
 };
-use clipset_events::dispatch::Dispatch;
+use clipset_events::{dispatch::Dispatch, note::Note};
 use clipset_service::Service;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
@@ -109,7 +109,8 @@ async fn fault(service: &Service, kind: &DocumentKey, key: &str) -> Result<Optio
         DocumentKey::Shard(_) => why::<Shard>(&body),
         DocumentKey::Job(_) => why::<Job>(&body),
         DocumentKey::QueueEntry(entry) => Job::id_of_entry(entry).err().map(|error| error.to_string()),
-        DocumentKey::JobMarker => why::<Value>(&body),
+        DocumentKey::JobMarker | DocumentKey::Leftover(_) => why::<Value>(&body),
+        DocumentKey::Orphans(_) => why::<Note>(&body),
         DocumentKey::Migration => why::<Migration>(&body),
         DocumentKey::MigrationPlan(..) => why::<Vec<Planned>>(&body),
         DocumentKey::Dispatch(_) => why::<Dispatch>(&body),
@@ -137,6 +138,8 @@ fn treatment(kind: &DocumentKey) -> (&'static str, Option<&'static str>) {
         DocumentKey::Quota(_) => ("set aside; counted anew from the member's clips", None),
         DocumentKey::Migration | DocumentKey::MigrationPlan(..) => ("set aside; the next sweep begins a new run", None),
         DocumentKey::Dispatch(_) | DocumentKey::Runner(_) => ("set aside; made again by itself", None),
+        DocumentKey::Leftover(_) => ("set aside; what the job left is an orphan now", None),
+        DocumentKey::Orphans(_) => ("set aside; the days of orphans begin anew", None),
         DocumentKey::Session(_) => ("set aside; the device signs in again", None),
         DocumentKey::Attempts(_) => ("set aside; counted from nothing", None),
         DocumentKey::Invitation(_) => ("set aside", Some("make the invitation or the password link again")),
@@ -179,34 +182,14 @@ async fn mend_one(service: &Service, kind: &DocumentKey, key: &str, why: &str) -
 
 /// In the place of an account of which nothing is known: nobody signs in with it, and it holds the name.
 fn stand_in(name: &Username) -> Account {
-    let now = Timestamp::now();
-    Account {
-        username: name.clone(),
-        role: Role::User,
-        password_hash: String::new(),
-        disabled: true,
-        tokens_not_before: now,
-        created_at: now,
-    }
+    Account { disabled: true, ..Account::new(name.clone(), Role::User, String::new(), Timestamp::now()) }
 }
 
 /// Makes again what follows from the documents that can be read; also what a run before this one did not come to.
 async fn derive(service: &Service) -> Result<()> {
-    let mut videos = Vec::new();
-    let mut unreadable = BTreeSet::new();
-    for name in service.bucket.children("catalog/videos/").await? {
-        let Some(id) = name.strip_suffix(".json").and_then(|name| name.parse::<ShortId>().ok()) else { continue };
-        match service.videos.get(&id).await {
-            Err(error) if error.is_unreadable() => drop(unreadable.insert(id)),
-            found => videos.extend(found?.map(|found| found.value)),
-        }
-    }
+    let AllVideos { videos, unreadable, .. } = service.videos.all().await?;
+    let unreadable = unreadable.into_iter().filter(|id| videos.iter().all(|video| video.short_id != *id)).collect();
     let aside = set_aside(service).await?;
-    unreadable.extend(aside.iter().filter_map(|kind| match kind {
-        DocumentKey::Video(id) => Some(id.clone()),
-        _ => None,
-    }));
-    unreadable.retain(|id| videos.iter().all(|video| video.short_id != *id));
     service.videos.reindex(&videos).await?;
     service.videos.mark_damaged(&unreadable).await?;
     for kind in &aside {
@@ -248,7 +231,8 @@ fn quota(owner: &Username, videos: &[Video]) -> Quota {
     let recent = videos.iter().filter(|video| video.owner == *owner && video.created_at + WEEK > now);
     let charges = recent.filter_map(|video| {
         let (upload, bytes) = (video.upload.original?, video.size_bytes?);
-        Some(Charge { upload, bytes, at: video.created_at, settled: true })
+        let video_id = Some(video.short_id.clone());
+        Some(Charge { upload, video: video_id, bytes, at: video.created_at, settled: true })
     });
     Quota { charges: charges.collect() }
 }

@@ -9,6 +9,7 @@ mod world;
 mod cache;
 mod deletion;
 mod embedded_bucket;
+mod grammar;
 mod log;
 mod pages_and_api;
 mod presigned;

@@ -1,7 +1,6 @@
 //! Beginning an upload: its bytes reserved, the video's document, and the bucket's multipart upload.
 
 use axum::extract::State;
-use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
     id::{EncodeId, ShortId, Username},

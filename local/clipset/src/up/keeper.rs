@@ -17,7 +17,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::console::{Console, LastLines};
+use super::{
+    console::{Console, LastLines},
+    stopped,
+};
 
 /// A child that ended this often within [`WINDOW`] is not started again.
 const MOST_ENDS: usize = 5;
@@ -128,6 +131,7 @@ async fn run_once(
         let _ = events.send(Event::Started { name: kept.name, pid });
         let status = tokio::select! {
             status = child.wait() => Some(status),
+            never = stopped::watch(kept.name, pid, console) => match never {},
             _ = stop.wait_for(|stop| *stop) => None,
         };
         let Some(status) = status else {

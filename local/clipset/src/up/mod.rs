@@ -11,6 +11,7 @@ mod health;
 mod keeper;
 mod nginx;
 mod plan;
+mod stopped;
 
 use std::{collections::BTreeMap, env, fs, future::Future, pin::pin};
 

@@ -161,8 +161,10 @@ async fn a_dry_run_says_what_a_sweep_would_remove_and_why_and_removes_nothing() 
     put(1, 1).await;
     let kept = bucket.keys("").await.unwrap();
     put(25, -1).await;
-    let charge =
-        |hours_ago, settled| Charge { upload: EncodeId::random(), bytes: 10, at: now - hours(hours_ago), settled };
+    let charge = |hours_ago, settled| {
+        let at = now - hours(hours_ago);
+        Charge { upload: EncodeId::random(), video: None, bytes: 10, at, settled }
+    };
     let quota = Quota { charges: vec![charge(3, true), charge(2, false), charge(0, false)] };
     bucket.put(&DocumentKey::Quota(user.clone()), &quota).await.unwrap();
     let orphan = EncodeId::random();

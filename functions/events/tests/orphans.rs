@@ -33,6 +33,7 @@ impl World {
             access_key: "test".into(),
             secret_key: "test-secret".into(),
             anonymous_prefixes: Vec::new(),
+            reserve: clipset_local_bucket::Reserve::default(),
         };
         let server = Server::bind(bucket, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let endpoint = format!("http://{}", server.local_addr());
@@ -42,6 +43,7 @@ impl World {
             public_url: "http://clips.test".into(),
             job_backend: JobBackend::Runner,
             tombstones: None,
+            trusted_proxies: clipset_service::TrustedProxies::default(),
             bucket: BucketConfig {
                 bucket: "clipset".into(),
                 endpoint: Some(endpoint),

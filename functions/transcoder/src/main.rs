@@ -62,13 +62,13 @@ async fn begin(command: Command) -> anyhow::Result<()> {
     });
     match command {
         Command::Watch => {
-            watch(worker, stop).await;
+            Box::pin(watch(worker, stop)).await;
             Ok(())
         }
         Command::Run { job } => {
-            let claimed = worker.claim(&job).await;
+            let claimed = Box::pin(worker.claim(&job)).await;
             let (job, lease) = claimed.with_context(|| format!("the job {job} cannot be had"))?;
-            let outcome = worker.run(job, lease, None, stopped(stop)).await;
+            let outcome = Box::pin(worker.run(job, lease, None, stopped(stop))).await;
             // Nobody else may be there to move a migration on.
             worker.tend().await;
             // A container's name does not last; that of its queue on AWS Batch does, and its machines are alike.

@@ -137,7 +137,7 @@ impl Worker {
         let work = async {
             tokio::select! {
                 lost = held.beat(&progress) => Err(lost),
-                done = Task::run(&self.inner, &held, &progress, most) => done,
+                done = Box::pin(Task::run(&self.inner, &held, &progress, most)) => done,
             }
         };
         let mut stop = std::pin::pin!(stop);

@@ -35,7 +35,7 @@ pub(crate) async fn any_object(stack: &Stack, harm: Harm, ledger: &Ledger, rando
     let is_medium = |key: &String| ["hls/", "progressive/", "images/", "originals/"].iter().any(|p| key.starts_with(p));
     // The judge signs in; a share's id stands in no log.
     let spared = |key: &String| ["accounts/users/admin", "shares/", "damaged/"].iter().any(|p| key.starts_with(p));
-    let media = random.random();
+    let media: bool = random.random();
     let choice: Vec<_> = keys.into_iter().filter(|key| is_medium(key) == media && !spared(key)).collect();
     if choice.is_empty() {
         return None;

@@ -89,5 +89,5 @@ impl Ledger {
 
 /// The videos whose records can be read now.
 async fn records(bucket: &Bucket) -> Vec<Video> {
-    Videos::new(bucket.clone()).all().await.unwrap_or_default()
+    Videos::new(bucket.clone()).all().await.map(|found| found.videos).unwrap_or_default()
 }

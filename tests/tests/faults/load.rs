@@ -14,7 +14,7 @@ use clipset_tests::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 
@@ -28,28 +28,26 @@ const CLIPS: [Clip; 2] = [
     Clip { seconds: 5, width: 320, height: 180, keyframes_every: 250 },
 ];
 
-/// Begins; ends some time after `stopped` is true, for what is under way is brought to its end.
-pub(crate) async fn start(stack: &Stack, ledger: Arc<Ledger>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+/// What they do until some time after `stopped` is true, for what is under way is brought to its end.
+pub(crate) async fn prepared(stack: &Stack, ledger: Arc<Ledger>, stopped: watch::Receiver<bool>) -> impl AsyncFnOnce() {
     let client = stack.admin().await;
     let files: Vec<_> =
         CLIPS.iter().enumerate().map(|(index, clip)| clip.make(stack.folder(), &format!("clip{index}.mp4"))).collect();
-    let uploads = files.into_iter().map(|file| upload(client.clone(), file, ledger.clone(), stopped.clone()));
-    let uploads: Vec<_> = uploads.map(tokio::spawn).collect();
-    let watching = tokio::spawn(watch_clips(client.clone(), ledger.clone(), stopped.clone()));
-    let deleting = tokio::spawn(delete_some(client, ledger, stopped));
-    tokio::spawn(async move {
-        for task in uploads {
-            task.await.unwrap();
-        }
-        watching.await.unwrap();
-        deleting.await.unwrap();
-    })
+    let (first, second) = (files[0].clone(), files[1].clone());
+    move || async move {
+        tokio::join!(
+            upload(&client, first, &ledger, stopped.clone()),
+            upload(&client, second, &ledger, stopped.clone()),
+            watch_clips(&client, &ledger, stopped.clone()),
+            delete_some(&client, &ledger, stopped.clone()),
+        );
+    }
 }
 
-async fn upload(client: Client, file: PathBuf, ledger: Arc<Ledger>, stopped: watch::Receiver<bool>) {
+async fn upload(client: &Client, file: PathBuf, ledger: &Ledger, stopped: watch::Receiver<bool>) {
     let content = std::fs::read(file).unwrap();
     while !*stopped.borrow() {
-        if let Some(clip) = upload_one(&client, &content).await {
+        if let Some(clip) = upload_one(client, &content).await {
             ledger.acknowledge(clip);
         }
         tokio::time::sleep(PAUSE * 4).await;
@@ -78,7 +76,7 @@ async fn upload_one(client: &Client, content: &[u8]) -> Option<ShortId> {
     completed["short_id"].as_str()?.parse().ok()
 }
 
-async fn watch_clips(client: Client, ledger: Arc<Ledger>, stopped: watch::Receiver<bool>) {
+async fn watch_clips(client: &Client, ledger: &Ledger, stopped: watch::Receiver<bool>) {
     for turn in 0.. {
         if *stopped.borrow() {
             return;
@@ -105,7 +103,7 @@ async fn watch_clips(client: Client, ledger: Arc<Ledger>, stopped: watch::Receiv
 }
 
 /// Every fourth clip is deleted some time after its upload.
-async fn delete_some(client: Client, ledger: Arc<Ledger>, stopped: watch::Receiver<bool>) {
+async fn delete_some(client: &Client, ledger: &Ledger, stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         tokio::time::sleep(PAUSE * 10).await;
         let kept = ledger.kept();

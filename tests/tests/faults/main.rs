@@ -39,20 +39,22 @@ async fn run() {
     let stack = Stack::start_on_disk_of(DISK_MEGABYTES).await;
     let ledger = Arc::new(Ledger::default());
     let (stop, stopped) = watch::channel(false);
-    let load = load::start(&stack, ledger.clone(), stopped).await;
+    let load = load::prepared(&stack, ledger.clone(), stopped).await;
 
     let mut done = Vec::new();
-    while done.len() < faults {
-        tokio::time::sleep(Duration::from_millis(random.random_range(500..2500))).await;
-        ledger.note_objects(&stack).await;
-        let fault = Fault::any(&mut random, &done);
-        if fault.strike(&stack, &ledger, &mut random).await {
-            println!("{:3}: {fault}", done.len() + 1);
-            done.push(fault);
+    let strikes = async {
+        while done.len() < faults {
+            tokio::time::sleep(Duration::from_millis(random.random_range(500..2500))).await;
+            ledger.note_objects(&stack).await;
+            let fault = Fault::any(&mut random, &done);
+            if fault.strike(&stack, &ledger, &mut random).await {
+                println!("{:3}: {fault}", done.len() + 1);
+                done.push(fault);
+            }
         }
-    }
-    stop.send_replace(true);
-    load.await.unwrap();
+        stop.send_replace(true);
+    };
+    tokio::join!(load(), strikes);
     judge::judge(&stack, &ledger, &done).await;
 }
 

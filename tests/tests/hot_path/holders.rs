@@ -74,15 +74,8 @@ async fn statuses(world: &World, video: &Video, token: &str) -> [u16; 3] {
 }
 
 async fn put_account(world: &World, username: &str, change: impl FnOnce(&mut Account)) {
-    let now = Timestamp::now();
-    let mut account = Account {
-        username: name(username),
-        role: Role::User,
-        password_hash: String::new(),
-        disabled: false,
-        tokens_not_before: now - SignedDuration::from_secs(3600),
-        created_at: now,
-    };
+    let an_hour_ago = Timestamp::now() - SignedDuration::from_secs(3600);
+    let mut account = Account::new(name(username), Role::User, String::new(), an_hour_ago);
     change(&mut account);
     world.service.bucket.put(&DocumentKey::Account(name(username)), &account).await.unwrap();
     world.service.gate.account_changed(&name(username));

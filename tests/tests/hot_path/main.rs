@@ -77,7 +77,6 @@ async fn share(world: &World, video: &Video, expires_at: Option<Timestamp>) -> S
         created_at: Timestamp::now(),
         expires_at,
         password_hash: None,
-        attempts: Default::default(),
     };
     world.service.bucket.create(&DocumentKey::Share(share.share_id.clone()), &share).await.unwrap();
     share.share_id

@@ -109,7 +109,7 @@ async fn a_damaged_shard_hides_no_clip_of_another_and_takes_new_ones() {
         let new = app.completed().await;
         assert_eq!(app.listed().await[0]["short_id"], json!(new.short_id));
     }
-    let videos = app.service.videos.all().await.unwrap();
+    let videos = app.service.videos.all().await.unwrap().videos;
     app.service.videos.reindex(&videos).await.unwrap();
     assert_eq!(app.listed().await.len(), 1 + BROKEN.len());
     assert!(app.listed().await.iter().any(|video| video["short_id"] == json!(before.short_id)));

@@ -185,7 +185,15 @@ impl Bucket {
         &self.inner.name
     }
 
-    /// The time by the store's clock, which all who use it share.
+    /// Asks the store what time it is.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn time(&self) -> Result<Timestamp, BucketError> {
+        self.ping().await.map(|()| self.now())
+    }
+
+    /// The time by the store's clock, which all who use it share; by this machine's until the store has answered.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }

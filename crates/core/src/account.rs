@@ -91,6 +91,13 @@ impl Account {
         self.reset_link.as_ref().is_none_or(|newest| *newest == link.id)
     }
 
+    /// Ends every token and device of before `now`, those of this second and of an earlier cut-off in it too: tokens
+    /// count in whole seconds.
+    pub fn cut_off(&mut self, now: Timestamp) {
+        let next = now.as_second().max(self.tokens_not_before.as_second()) + 1;
+        self.tokens_not_before = Timestamp::from_second(next).unwrap_or(now);
+    }
+
     /// Whether a token issued at `issued` (unix seconds) still counts.
     pub fn accepts_token_of(&self, issued: i64) -> bool {
         !self.disabled && issued >= self.tokens_not_before.as_second()

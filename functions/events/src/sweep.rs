@@ -42,7 +42,7 @@ impl fmt::Display for Swept {
 /// # Errors
 /// [`BucketError`] of a step; the next sweep goes on from there.
 pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
-    sweep_at(service, service.bucket.now(), false).await
+    sweep_at(service, service.bucket.time().await?, false).await
 }
 
 /// As [`sweep`], as of `now`; with `force` however many orphans there are.

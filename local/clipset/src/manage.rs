@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clipset_core::{Timestamp, migration::Failed, settings::OutputFormat, signing::SigningSecret};
+use clipset_core::{migration::Failed, settings::OutputFormat, signing::SigningSecret};
 use clipset_service::Service;
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde_json::json;
@@ -100,8 +100,9 @@ pub async fn migrate(args: &MigrateArgs) -> Result<()> {
 pub async fn sweep(args: &SweepArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
+    let now = service.bucket.time().await?;
     if args.dry_run {
-        let plan = clipset_events::plan(&clipset_events::look(&service, Timestamp::now(), args.force).await?);
+        let plan = clipset_events::plan(&clipset_events::look(&service, now, args.force).await?);
         let actions: Vec<String> = plan.actions.iter().map(ToString::to_string).collect();
         let held = plan.held.iter().map(|held| json!({"step": held.action.to_string(), "rule": held.rule.to_string()}));
         match args.json {
@@ -110,7 +111,7 @@ pub async fn sweep(args: &SweepArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let swept = clipset_events::sweep_at(&service, Timestamp::now(), args.force).await?;
+    let swept = clipset_events::sweep_at(&service, now, args.force).await?;
     match args.json {
         true => output::json(&json!({
             "actions": swept.actions,

@@ -106,15 +106,10 @@ pub(crate) async fn change_password(
             return Err(Problem::conflict("The password was changed meanwhile: sign in again."));
         }
         account.password_hash.clone_from(&hash);
-        account.tokens_not_before = cut_off(Timestamp::now());
+        account.cut_off(Timestamp::now());
         Ok(())
     });
     let account = account.await?;
     session::end_all(&service, &account.username).await;
     session::start(&service, &account, device, Timestamp::now()).await
-}
-
-/// The next whole second: tokens count in seconds, and those of this second are refused too.
-pub(crate) fn cut_off(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second() + 1).unwrap_or(now)
 }

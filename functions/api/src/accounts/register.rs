@@ -17,7 +17,6 @@ use serde::Deserialize;
 
 use super::{
     invitations::{Ticket, has_maker},
-    login::cut_off,
     passwords::{Turn, require_good},
     session,
     users::{account, change_account},
@@ -81,7 +80,7 @@ pub(crate) async fn register(
             }
             account.reset_link = Some(invitation.id.clone());
             account.password_hash.clone_from(&password_hash);
-            account.tokens_not_before = cut_off(now);
+            account.cut_off(now);
             Ok(())
         });
         let account = account.await?;

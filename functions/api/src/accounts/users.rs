@@ -14,7 +14,7 @@ use clipset_core::{
 use clipset_service::{Json, PathId, Problem, Service};
 use serde::{Deserialize, Serialize};
 
-use super::{invitations::reset_link, login::cut_off, session};
+use super::{invitations::reset_link, session};
 use crate::{App, NO_STORE, documents::read_all, extract::Admin};
 
 /// A member as administrators see them.
@@ -122,7 +122,7 @@ pub(crate) async fn change(
         account.disabled = given.disabled.unwrap_or(account.disabled);
         ended = account.role != was.0 || (account.disabled && !was.1);
         if ended {
-            account.tokens_not_before = cut_off(Timestamp::now());
+            account.cut_off(Timestamp::now());
             // Its links end for good: they do not come back with the account.
             account.links_not_before = Some(Timestamp::now());
         }

@@ -49,7 +49,7 @@ async fn a_video_has_the_fields_of_the_contract() {
     let expected = json!({
         "short_id": video.short_id, "title": "The lake", "description": "", "owner": "ada", "visibility": "circle",
         "duration_seconds": 12.5, "size_bytes": 1000, "width": 1920, "height": 1080, "format": "hls",
-        "processing_status": "completed", "progress": 1.0, "error": null,
+        "processing_status": "completed", "progress": 1.0, "error": null, "note": null,
         "has_poster": true, "can_manage": true, "has_storyboard": false, "has_original": true,
         "expire_after_days": null, "expires_at": null,
     });

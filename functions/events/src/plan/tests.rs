@@ -54,10 +54,13 @@ impl Clip {
         if self.record == Record::Gone || self.video.is_deleted() {
             return BTreeSet::new();
         }
+        // The record itself says that these have ended, whatever its job says.
+        let readable = self.record == Record::Readable;
+        let ended = self.video.superseded.iter().filter(|old| readable && old.until < now());
+        let ended: Vec<_> = ended.map(|old| old.id).collect();
         if !self.can_be_read() {
-            return self.ids();
+            return self.ids().into_iter().filter(|id| !ended.contains(id)).collect();
         }
-        let ended: Vec<_> = self.video.superseded.iter().filter(|old| old.until < now()).map(|old| old.id).collect();
         let named = self.video.ids().into_iter().filter(|id| !ended.contains(id));
         named.chain(self.job.writing.iter().copied()).collect()
     }

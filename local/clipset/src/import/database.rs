@@ -204,10 +204,7 @@ impl Table {
             // The names are ours: nothing of the database's gets into a statement.
             let statement = database.prepare(&format!("SELECT * FROM \"{name}\" LIMIT 0"));
             match statement {
-                Ok(statement) => {
-                    let columns = statement.column_names().map(str::to_ascii_lowercase).collect();
-                    return Ok(Some(Self { name, columns }));
-                }
+                Ok(_) => return Ok(Some(Self { name, columns: columns(database, name)? })),
                 Err(error) if error.to_string().contains("no such table") => {}
                 Err(error) => return Err(error).context("it is no SQLite database, or a damaged one"),
             }
@@ -227,6 +224,15 @@ impl Table {
         })?;
         rows.collect::<Result<_, _>>().with_context(|| format!("the table {} cannot be read", self.name))
     }
+}
+
+/// The columns of `SELECT *`, in small letters. Not by the statement: it panics at a name that is no UTF-8.
+fn columns(database: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut statement = database.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?;
+    let names = statement.query_map([table], |row| {
+        Ok(String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default()).to_ascii_lowercase())
+    })?;
+    names.collect::<Result<_, _>>().with_context(|| format!("the columns of {table} cannot be read"))
 }
 
 impl Cells<'_> {

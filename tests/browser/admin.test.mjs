@@ -1,6 +1,6 @@
 // Administration: settings, members and their invitations, older clips.
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -249,5 +249,33 @@ test('the appearance is chosen, and kept', async () => {
   await page.reload()
   await page.getByRole('button', { name: 'Appearance: dark' }).waitFor()
   await until('the dark page again', async () => (await background()) === dark)
+  await browser.close()
+})
+
+/** The file in which the embedded bucket keeps the object `key`. */
+function fileOf(key) {
+  const files = readdirSync(join(stack.data, 'bucket'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const paths = files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).filter((path) => !path.endsWith('/keys'))
+  return paths.find((path) => readFileSync(path).subarray(0, 4096).includes(`"key":"${key}"`))
+}
+
+test('damaged settings are told on every page, and replaced only by an administrator who is asked', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await stack.api('/api/config', { method: 'PATCH', body: { cpu_crf: 27 } })
+  truncateSync(fileOf('settings.json'), 100)
+  await signIn(page, stack)
+  await page.getByText('nothing is deleted on their word. Look at them under Admin').waitFor()
+  await page.goto(`${stack.url}/admin`)
+  const replace = page.getByRole('button', { name: 'Replace the damaged settings with these' })
+  await replace.waitFor()
+  assert.equal(await page.getByLabel('x264 quality (CRF)').inputValue(), '27', 'the last good ones are shown')
+  await inspect(page, 'admin-settings-damaged')
+  assert.equal((await stack.api('/api/config')).settings_fallen_back, true)
+  await replace.click()
+  await page.getByText('The settings are saved.').waitFor()
+  await replace.waitFor({ state: 'detached' })
+  const settings = await stack.api('/api/config')
+  assert.deepEqual([settings.settings_fallen_back, settings.cpu_crf], [false, 27])
   await browser.close()
 })

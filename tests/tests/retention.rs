@@ -178,7 +178,7 @@ async fn a_dry_run_says_what_a_sweep_would_remove_and_why_and_removes_nothing() 
         ("remove accounts/invitations/", "the invitation has ended"),
         ("remove accounts/attempts/account-", "for two hours"),
         ("give ada back", "no such upload"),
-        ("held: ", &format!("remove {orphan}: no video and no running job knows it")),
+        ("held: ", &format!("remove {orphan}: no document names it")),
     ] {
         let found = lines.iter().filter(|line| line.starts_with(part) && line.ends_with(why)).count();
         assert_eq!(found, 1, "{part} … {why}: {lines:?}");
@@ -204,7 +204,7 @@ async fn the_command_lists_what_it_would_do_as_lines_and_as_json() {
     let stack = Stack::start().await;
     let orphan = EncodeId::random();
     stack.bucket().await.put_bytes(&MediaKey::Poster(orphan), vec![1]).await.unwrap();
-    let line = format!("remove {orphan}: no video and no running job knows it");
+    let line = format!("remove {orphan}: no document names it");
     let said = stack.maintenance(&["sweep", "--dry-run"]).stdout;
     let said = String::from_utf8(said).unwrap();
     assert!(said.lines().any(|said| said.starts_with("held: ") && said.ends_with(&line)), "{said}");

@@ -76,14 +76,24 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Store`], [`BucketError::Malformed`], [`BucketError::Damaged`].
     pub async fn read<T: DeserializeOwned>(&self, key: &DocumentKey) -> Result<Option<Versioned<T>>, BucketError> {
-        let read = async { self.raw(key).await?.map(|raw| raw.versioned(key)).transpose() };
-        match read.await {
+        match self.read_strictly(key).await {
             Err(error) if error.is_unreadable() && key.begins_anew() => {
                 tracing::warn!(%error, "passed over");
                 Ok(None)
             }
             read => read,
         }
+    }
+
+    /// As [`Bucket::read`], but one that cannot be read is an error whatever its kind.
+    ///
+    /// # Errors
+    /// As [`Bucket::read`].
+    pub async fn read_strictly<T: DeserializeOwned>(
+        &self,
+        key: &DocumentKey,
+    ) -> Result<Option<Versioned<T>>, BucketError> {
+        self.raw(key).await?.map(|raw| raw.versioned(key)).transpose()
     }
 
     /// Reads a document unless it still is the version `known`.

@@ -44,9 +44,16 @@ pub(crate) struct Trouble {
 }
 
 /// `GET /api/config/health`.
-async fn troubles(State(service): App, _: Admin) -> (crate::NoStore, Json<Health>) {
-    let problems: Vec<Trouble> = disk(&service).into_iter().collect();
-    (crate::NO_STORE, Json(Health { healthy: problems.is_empty(), problems }))
+async fn troubles(State(service): App, _: Admin) -> Result<(crate::NoStore, Json<Health>), Problem> {
+    let problems: Vec<Trouble> = disk(&service).into_iter().chain(settings(&service).await?).collect();
+    Ok((crate::NO_STORE, Json(Health { healthy: problems.is_empty(), problems })))
+}
+
+async fn settings(service: &Service) -> Result<Option<Trouble>, Problem> {
+    let message = "The stored settings are damaged, and the last good ones are in force; nothing is deleted on their \
+                   word. Look at them under Admin > Settings and replace the damaged ones.";
+    let trouble = Trouble { code: "settings_fallen_back", message: message.to_owned() };
+    Ok(service.settings.reading().await?.fallen_back.then_some(trouble))
 }
 
 fn disk(service: &Service) -> Option<Trouble> {

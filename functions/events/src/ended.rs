@@ -78,7 +78,7 @@ pub(crate) async fn reservations(
             continue;
         };
         let key = DocumentKey::Quota(owner.clone());
-        let read = service.bucket.read::<Quota>(&key).await;
+        let read = service.bucket.read_strictly::<Quota>(&key).await;
         let Some(quota) = readable(key, read, unreadable)?.flatten() else { continue };
         let old = quota.value.charges.into_iter().filter(|charge| !charge.settled);
         let old = old.filter(|charge| charge.at + RESERVED_WITHOUT_VIDEO < now);
@@ -101,7 +101,7 @@ async fn ended<T: DeserializeOwned>(
 ) -> Result<Vec<DocumentKey>, BucketError> {
     let keys = service.bucket.keys(prefix).await?;
     let names = keys.iter().filter_map(|key| key.strip_prefix(prefix)?.strip_suffix(".json").map(str::to_owned));
-    let reads = names.filter_map(key).map(async |key| (service.bucket.read::<T>(&key).await, key));
+    let reads = names.filter_map(key).map(async |key| (service.bucket.read_strictly::<T>(&key).await, key));
     let reads: Vec<_> = stream::iter(reads).buffer_unordered(PARALLEL_READS).collect().await;
     let mut ended = Vec::new();
     for (read, key) in reads {

@@ -7,6 +7,7 @@ use clipset_core::{
     Timestamp,
     id::{EncodeId, ShortId},
     key::DocumentKey,
+    migration::Migration,
     video::{Phase, Video},
 };
 use clipset_service::Service;
@@ -54,7 +55,8 @@ pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snap
             jobs.extend(readable(key, service.jobs.get(id).await, &mut unreadable)?.flatten());
         }
     }
-    let stray_plans = service.migrations.stray_plans().await;
+    let migration = service.bucket.read_strictly::<Migration>(&DocumentKey::Migration).await;
+    readable(DocumentKey::Migration, migration, &mut unreadable)?;
     let mut seen = Snapshot {
         now,
         stored,
@@ -69,7 +71,7 @@ pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snap
         uploads: service.bucket.uploads_before("", now - STRAY_AFTER).await?,
         reservations,
         ended: ended::documents(service, now, &mut unreadable).await?,
-        stray_plans: readable(DocumentKey::Migration, stray_plans, &mut unreadable)?.unwrap_or_default(),
+        stray_plans: service.migrations.stray_plans().await?,
         unreadable,
         force,
     };
@@ -106,7 +108,7 @@ async fn note(service: &Service, unreadable: &mut Unreadable) -> Result<Note, Bu
     for name in service.bucket.children("catalog/orphans/").await? {
         let Some(byte) = name.strip_suffix(".json").and_then(|hex| u8::from_str_radix(hex, 16).ok()) else { continue };
         let key = DocumentKey::Orphans(byte);
-        let read = service.bucket.read::<Note>(&key).await;
+        let read = service.bucket.read_strictly::<Note>(&key).await;
         note.extend(readable(key, read, unreadable)?.flatten().into_iter().flat_map(|part| part.value));
     }
     Ok(note)

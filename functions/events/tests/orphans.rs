@@ -247,7 +247,10 @@ async fn unreadable_documents_of_every_kind_end_no_sweep_and_hold_orphans() {
     for key in [
         format!("jobs/documents/{}.json", entry.id),
         format!("shares/{}.json", "a".repeat(32)),
+        "accounts/quotas/ada.json".to_owned(),
+        "accounts/sessions/x.json".to_owned(),
         "jobs/migration.json".to_owned(),
+        "catalog/orphans/00.json".to_owned(),
     ] {
         let orphan = EncodeId::random();
         world.put(orphan, None).await;

@@ -28,6 +28,8 @@ export interface Settings {
 export interface SettingsDocument extends Settings {
   updated_by: string | null
   updated_at: string | null
+  /** What is stored is damaged: these are the last good ones, or the defaults. */
+  settings_fallen_back: boolean
 }
 
 /** The settings with the version that a change must name. */
@@ -75,9 +77,17 @@ export async function getSettings(): Promise<Held> {
   return held(answer)
 }
 
-/** Changes settings if they are still those of `etag`; else `saved` is false and `held` the newer ones. */
-export async function changeSettings(change: Partial<Settings>, etag: string): Promise<{ saved: boolean; held: Held }> {
-  const answer = await request('/api/config', { method: 'PATCH', body: change, headers: { 'If-Match': etag } })
+/**
+ * Changes settings if they are still those of `etag`; else `saved` is false and `held` the newer ones. Damaged ones are
+ * replaced only with `replaceDamaged`.
+ */
+export async function changeSettings(
+  change: Partial<Settings>,
+  etag: string,
+  replaceDamaged = false,
+): Promise<{ saved: boolean; held: Held }> {
+  const path = replaceDamaged ? '/api/config?replace_damaged=true' : '/api/config'
+  const answer = await request(path, { method: 'PATCH', body: change, headers: { 'If-Match': etag } })
   if (!answer.ok && answer.status !== 412) throw await Problem.of(answer)
   return { saved: answer.ok, held: await held(answer) }
 }

@@ -178,7 +178,7 @@ impl Bench {
 
         let (begun, begun_at) = (Instant::now(), Timestamp::now());
         let (job, lease) = jobs.claim(&job.id, self.worker.name()).await.expect("it waits");
-        let outcome = self.worker.run(job, lease, std::future::pending()).await;
+        let outcome = self.worker.run(job, lease, None, std::future::pending()).await;
         let done = begun.elapsed().as_secs_f64();
         assert_eq!(outcome, Outcome::Done);
         // Its document tells: whoever looked every moment would take from FFmpeg what it counts.

@@ -50,7 +50,7 @@ async fn upload(client: &Client, file: PathBuf, ledger: &Ledger, stopped: watch:
         if let Some(clip) = upload_one(client, &content).await {
             ledger.acknowledge(clip);
         }
-        tokio::time::sleep(PAUSE * 4).await;
+        tokio::time::sleep(PAUSE * 12).await;
     }
 }
 

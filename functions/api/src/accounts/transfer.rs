@@ -51,7 +51,7 @@ pub(crate) struct Transferred {
 }
 
 enum Outcome {
-    Transferred(Video),
+    Transferred(Box<Video>),
     Uploading,
     Unreadable(ShortId),
     /// Deleted meanwhile.
@@ -98,7 +98,7 @@ pub(crate) async fn transfer(
         let mut moved = Vec::new();
         for outcome in outcomes {
             match outcome {
-                Outcome::Transferred(video) => moved.push(video),
+                Outcome::Transferred(video) => moved.push(*video),
                 Outcome::Uploading => done.uploading += 1,
                 Outcome::Unreadable(id) => done.unreadable.push(id),
                 Outcome::Gone => {}
@@ -147,7 +147,7 @@ async fn hand_over(
     });
     match changed.await {
         Ok(_) if uploading => Ok(Outcome::Uploading),
-        Ok(video) => Ok(Outcome::Transferred(video)),
+        Ok(video) => Ok(Outcome::Transferred(Box::new(video))),
         Err(UpdateError::Missing) => Ok(Outcome::Gone),
         Err(UpdateError::Bucket(error)) if error.is_unreadable() => {
             tracing::warn!(%error, "a clip was not handed over");

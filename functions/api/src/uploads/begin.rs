@@ -16,8 +16,6 @@ use serde_json::{Map, Value};
 use super::{Uploader, name, quota, room, upload_id::UploadId};
 use crate::App;
 
-/// How often a short id that is taken is drawn again.
-
 /// What whoever writes a client is told.
 const SIZE_IS_MISSING: &str = "Say how many bytes the file has, in metadata.size. Uppy sends what stands in a file's meta: \
      uppy.on('file-added', (file) => uppy.setFileMeta(file.id, { size: file.size })), and if allowedMetaFields is set, \

@@ -44,10 +44,22 @@ fn moving(preparation: &Preparation, best: (u32, u32)) -> Vec<String> {
 
 /// In pauses, the first picture of each second alone: enough to begin a segment, and to seek.
 fn thinned(preparation: &Preparation) -> Option<String> {
-    let pauses: Vec<String> =
-        preparation.pauses.iter().map(|(from, to)| format!("between(t,{from:.3},{to:.3})")).collect();
+    let paused = within_any(&preparation.pauses)?;
     let new_second = "gt(floor(t+0.00001),floor(prev_selected_t+0.00001))";
-    (!pauses.is_empty()).then(|| format!("select='not(n)+{new_second}+not({})'", pauses.join("+")))
+    Some(format!("select='not(n)+{new_second}+not({paused})'"))
+}
+
+/// Whether `t` is within one of `spans`, as FFmpeg's expression. By halves: a sum of a hundred terms in a row is deeper
+/// than its parser goes.
+fn within_any(spans: &[(f64, f64)]) -> Option<String> {
+    match spans {
+        [] => None,
+        [(from, to)] => Some(format!("between(t,{from:.3},{to:.3})")),
+        spans => {
+            let (first, second) = spans.split_at(spans.len() / 2);
+            Some(format!("({}+{})", within_any(first)?, within_any(second)?))
+        }
+    }
 }
 
 /// One picture, shown as long as the sound lasts.

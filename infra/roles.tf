@@ -11,38 +11,46 @@ locals {
   }
 
   catalog = ["catalog/videos/*", "catalog/shards/*"]
+  # What is in force, and what is if that cannot be read.
+  settings = ["settings.json", "settings.last.json"]
+  # A record that was set aside is damaged, and not gone.
+  aside = ["damaged/catalog/videos/*"]
   # What of the accounts ends by itself.
   passing = ["accounts/sessions/*", "accounts/invitations/*", "accounts/attempts/*"]
 
   # Objects of the bucket that each may read, write and delete, and those whose uploads in parts it may give up.
   access = {
     stream-info = {
-      read = ["catalog/videos/*", "accounts/users/*", "shares/*", "jobs/documents/*"], write = [], delete = [], parts = []
+      read  = concat(local.aside, ["catalog/videos/*", "accounts/users/*", "shares/*", "jobs/documents/*"])
+      write = [], delete = [], parts = []
     }
     sign-manifest = {
-      read = ["catalog/videos/*", "accounts/users/*", "shares/*", "hls/*"], write = [], delete = [], parts = []
+      read  = concat(local.aside, ["catalog/videos/*", "accounts/users/*", "shares/*", "hls/*"])
+      write = [], delete = [], parts = []
     }
     api = {
-      read   = concat(local.catalog, ["accounts/*", "shares/*", "jobs/*", "settings.json", "images/*", "originals/*"])
-      write  = concat(local.catalog, ["accounts/*", "shares/*", "jobs/*", "settings.json", "originals/*"])
-      delete = concat(local.passing, ["shares/*", "jobs/migrations/*"])
+      read   = concat(local.catalog, local.settings, ["accounts/*", "shares/*", "jobs/*", "damaged/*", "images/*", "originals/*"])
+      write  = concat(local.catalog, local.settings, ["accounts/*", "shares/*", "jobs/*", "damaged/*", "originals/*"])
+      delete = concat(local.passing, ["catalog/videos/*", "damaged/*", "shares/*", "jobs/documents/*", "jobs/migrations/*"])
       parts  = ["originals/*"]
     }
     # The sweep removes whatever nothing leads to.
     events = {
-      read = concat(local.catalog, local.passing, [
-        "accounts/quotas/*", "shares/*", "jobs/*", "settings.json", "hls/*", "progressive/*", "images/*", "originals/*"
+      read = concat(local.catalog, local.settings, local.passing, [
+        "catalog/orphans/*", "accounts/quotas/*", "shares/*", "jobs/*", "damaged/*", "hls/*", "progressive/*", "images/*",
+        "originals/*"
       ])
-      write = concat(local.catalog, ["accounts/quotas/*", "jobs/*", "hls/*", "images/*"])
+      write = concat(local.catalog, ["catalog/orphans/*", "accounts/quotas/*", "jobs/*", "hls/*", "images/*"])
       delete = concat(local.catalog, local.passing, [
-        "shares/*", "jobs/*", "hls/*", "progressive/*", "images/*", "originals/*"
+        "catalog/orphans/*", "damaged/*", "shares/*", "jobs/*", "hls/*", "progressive/*", "images/*", "originals/*"
       ])
       parts = ["hls/*", "progressive/*", "images/*", "originals/*"]
     }
     transcoder = {
-      read   = concat(local.catalog, ["jobs/*", "settings.json", "hls/*", "progressive/*", "originals/*"])
-      write  = concat(local.catalog, ["jobs/*", "hls/*", "progressive/*", "images/*"])
-      delete = ["jobs/queue/*", "jobs/migrations/*", "hls/*"]
+      read  = concat(local.catalog, local.aside, local.settings, ["jobs/*", "hls/*", "progressive/*", "originals/*"])
+      write = concat(local.catalog, ["jobs/*", "hls/*", "progressive/*", "images/*"])
+      # What it wrote before the disk was full or its clip had to be encoded after all.
+      delete = ["jobs/queue/*", "jobs/leftovers/*", "jobs/migrations/*", "hls/*", "progressive/*", "images/*"]
       parts  = ["hls/*", "progressive/*", "images/*"]
     }
     mediaconvert = {

@@ -71,7 +71,7 @@ export async function startStack(extra = {}, pages = PAGES) {
 
     /** Runs the `clipset` command against this system. */
     async clipset(...args) {
-      const { stdout } = await run(program, args, {
+      const running = run(program, args, {
         env: {
           ...env,
           CLIPSET_SERVER: url,
@@ -80,7 +80,9 @@ export async function startStack(extra = {}, pages = PAGES) {
           XDG_STATE_HOME: join(folder, 'state'),
         },
       })
-      return stdout
+      // It would wait for a password there.
+      running.child.stdin.end()
+      return (await running).stdout
     },
 
     /** A call of the API as the administrator; gives the document. */

@@ -45,8 +45,20 @@ impl Contents {
     pub async fn read(tools: &Tools, input: &Path, played: Played) -> Result<Self, Failure> {
         let bytes = tokio::fs::metadata(input).await.map_err(|error| Failure::scratch(&error))?.len();
         let mut contents = Self { bytes, ..Self::default() };
-        read_packets(tools, input, |packet| contents.add(packet, played)).await?;
+        read_packets(tools, input, None, |packet| contents.add(packet, played)).await?;
         Ok(contents)
+    }
+
+    /// Reads the packets of the picture, stream `index`, once more and alone: in a torn file another stream may end the
+    /// read of all before the picture's last packet.
+    ///
+    /// # Errors
+    /// As [`Contents::read`].
+    pub async fn read_picture_alone(&mut self, tools: &Tools, input: &Path, index: u32) -> Result<(), Failure> {
+        let mut pictures = Pictures::default();
+        read_packets(tools, input, Some(index), |packet| pictures.add(packet)).await?;
+        self.pictures = pictures;
+        Ok(())
     }
 
     fn add(&mut self, packet: Packet, played: Played) {
@@ -96,10 +108,18 @@ fn clock_may_jump(probe: &Probe) -> bool {
     probe.format.format_name.split(',').any(|name| JUMPING.contains(&name))
 }
 
-async fn read_packets(tools: &Tools, input: &Path, mut add: impl FnMut(Packet)) -> Result<(), Failure> {
+async fn read_packets(
+    tools: &Tools,
+    input: &Path,
+    stream: Option<u32>,
+    mut add: impl FnMut(Packet),
+) -> Result<(), Failure> {
     let entries = "packet=stream_index,pts_time,dts_time,duration_time,flags";
     let mut args: Vec<OsString> =
         ["-v", "quiet", "-of", "compact=p=0", "-show_entries", entries].map(OsString::from).to_vec();
+    if let Some(stream) = stream {
+        args.extend(["-select_streams".into(), stream.to_string().into()]);
+    }
     args.extend(input_safety());
     args.push("-i".into());
     args.push(input.into());

@@ -10,7 +10,7 @@ mod streams;
 mod work;
 
 pub use colours::{Colours, Conversion};
-pub(crate) use obstacles::BREAKS_OFF;
+pub(crate) use obstacles::{BREAKS_OFF, breaks_off};
 pub use sizes::{LADDER, Rung};
 pub(crate) use work::of_bytes;
 

@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     ffmpeg::{Allowance, Tools},
     packets::Contents,
-    plan::{Plan, may_be_copied, open_ends, plan, played},
+    plan::{Plan, breaks_off, may_be_copied, open_ends, plan, played},
     probe::{Probe, probe},
     scratch::{JobFolder, Scratch},
 };
@@ -112,7 +112,7 @@ pub struct Examined {
 /// [`Failure::Permanent`] with a sentence for the owner.
 pub async fn examine(tools: &Tools, input: &Path, settings: &Settings) -> Result<Examined, Failure> {
     let mut probe = probe(tools, input).await?;
-    let contents = match played(&probe) {
+    let mut contents = match played(&probe) {
         Some(played) => Contents::read(tools, input, played).await?,
         None => Contents::default(),
     };
@@ -120,7 +120,13 @@ pub async fn examine(tools: &Tools, input: &Path, settings: &Settings) -> Result
     probe.set_ends(
         &contents.ends.iter().filter(|(stream, _)| open.contains(stream)).map(|(n, end)| (*n, *end)).collect(),
     );
-    let pictures = may_be_copied(&probe, settings).map(|_| &contents.pictures);
+    let copied = may_be_copied(&probe, settings);
+    if let Some(index) = copied
+        && breaks_off(&probe, index, &contents.pictures)
+    {
+        contents.read_picture_alone(tools, input, index).await?;
+    }
+    let pictures = copied.map(|_| &contents.pictures);
     let plan = plan(&probe, pictures, settings).and_then(|plan| plan.bounded(&probe, &contents, settings));
     let plan = plan.map_err(|refusal| Failure::permanent(refusal.0))?;
     Ok(Examined { probe, contents, plan })

@@ -68,6 +68,16 @@ fn of_picture(video: &Stream, settings: &Settings) -> Vec<String> {
     against
 }
 
+/// Its packets are torn, or end before the file says that it does.
+fn ends_early(video: &Stream, pictures: &Pictures) -> bool {
+    pictures.corrupt || video.end().is_some_and(|end| end - pictures.end > ROUNDING)
+}
+
+/// Whether the picture, stream `index` of `probe`, seems to break off.
+pub(crate) fn breaks_off(probe: &Probe, index: u32, pictures: &Pictures) -> bool {
+    probe.streams.iter().find(|stream| stream.index == index).is_some_and(|video| ends_early(video, pictures))
+}
+
 /// As far as the packets say.
 pub(super) fn of_packets(video: &Stream, pictures: &Pictures, cuts: &[f64], settings: &Settings) -> Vec<String> {
     if pictures.count == 0 {
@@ -81,7 +91,7 @@ pub(super) fn of_packets(video: &Stream, pictures: &Pictures, cuts: &[f64], sett
     if pictures.disordered {
         against.push("its time stamps are missing or go back".to_owned());
     }
-    if pictures.corrupt || video.end().is_some_and(|end| end - pictures.end > ROUNDING) {
+    if ends_early(video, pictures) {
         against.push(BREAKS_OFF.to_owned());
     }
     // An MP4 may be sought in at any picture; segments may not.

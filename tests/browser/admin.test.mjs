@@ -267,7 +267,7 @@ test('damaged settings are told on every page, and replaced only by an administr
   await signIn(page, stack)
   await page.getByText('nothing is deleted on their word. Look at them under Admin').waitFor()
   await page.goto(`${stack.url}/admin`)
-  const replace = page.getByRole('button', { name: 'Replace the damaged settings with these' })
+  const replace = page.getByRole('button', { name: 'Save these instead' })
   await replace.waitFor()
   assert.equal(await page.getByLabel('x264 quality (CRF)').inputValue(), '27', 'the last good ones are shown')
   await inspect(page, 'admin-settings-damaged')

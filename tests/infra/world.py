@@ -69,6 +69,9 @@ class World:
     def prepare(self):
         """A copy of infra/ that speaks to the emulator, with debug builds of the functions."""
         shutil.copytree(ROOT / "infra", self.infra, ignore=shutil.ignore_patterns(".terraform", "tests", "build", "*.tfstate*"))
+        # What Terraform reads of the pages: their policy's hashes.
+        (self.infra.parent / "web").mkdir()
+        shutil.copy(ROOT / "web/style-hashes.txt", self.infra.parent / "web")
         packages = self.infra / "build"
         packages.mkdir()
         for name in FUNCTIONS:

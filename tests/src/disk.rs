@@ -1,34 +1,14 @@
-//! Small disks for tests: a tmpfs in a mount namespace that ends with the test, so nothing is left mounted.
+//! Small disks for tests: a tmpfs in a [mount namespace](crate::namespace) that ends with the test, so nothing is left
+//! mounted.
 
 use std::{
-    env,
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use nix::{sys::statvfs::statvfs, unistd::geteuid};
-
-const INSIDE: &str = "CLIPSET_TEST_NAMESPACE";
-
-/// Runs the test `name` (with its modules) once more in a mount namespace of its own: true there, false outside after
-/// it went well.
-///
-/// # Panics
-/// If it did not go well there, or the system gives no namespaces.
-pub fn in_a_namespace(name: &str) -> bool {
-    if env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let mut command = Command::new("unshare");
-    // Whoever is not root is root of a user namespace.
-    command.args(if geteuid().is_root() { &["--mount"][..] } else { &["--map-root-user", "--mount"] });
-    command.arg(env::current_exe().expect("this test's own path")).args(["--exact", name, "--nocapture"]);
-    let ended = command.env(INSIDE, "1").status().expect("unshare (util-linux) runs");
-    assert!(ended.success(), "{name}: see above");
-    false
-}
+use nix::sys::statvfs::statvfs;
 
 /// A disk that is full as soon as a test wants it to be.
 #[derive(Debug)]

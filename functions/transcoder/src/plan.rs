@@ -72,6 +72,8 @@ pub struct Preparation {
     pub hold_last: Option<f64>,
     /// From where to where, in seconds, a picture a second is enough, because the file has none there.
     pub pauses: Vec<(f64, f64)>,
+    /// Seconds of the longest stretch without a picture of the file's own.
+    pub longest_pause: f64,
 }
 
 /// The streams of a file that are played, by index.
@@ -262,6 +264,7 @@ fn encoded(probe: &Probe, chosen: &Video<'_>, against: &[String], settings: &Set
             colours: Colours::of(video),
             hold_last: sound_beyond_picture(chosen, probe),
             pauses: Vec::new(),
+            longest_pause: 0.0,
         },
         sample_rate: sample_rate(audio),
         channels: audio.map_or(0, |audio| audio.channels),

@@ -12,8 +12,8 @@ use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
 /// Beyond this it is cheaper to send again.
-const MOST: u64 = 16 << 20;
-const LONGEST: Duration = Duration::from_secs(5);
+const MOST: u64 = 64 << 20;
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// A request's body that comes back if it is dropped before its end.
 #[derive(Debug)]

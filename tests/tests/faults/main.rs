@@ -12,7 +12,10 @@ mod load;
 
 use std::{env, str::FromStr, sync::Arc, time::Duration};
 
-use clipset_tests::{disk::in_a_namespace, stack::Stack};
+use clipset_tests::{
+    namespace::{Own, in_a_namespace},
+    stack::Stack,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::sync::watch;
 
@@ -26,7 +29,7 @@ const DISK_MEGABYTES: u32 = 1500;
 
 #[test]
 fn nothing_acknowledged_is_lost_whatever_fails() {
-    if in_a_namespace("nothing_acknowledged_is_lost_whatever_fails") {
+    if in_a_namespace("nothing_acknowledged_is_lost_whatever_fails", Own::Mounts) {
         tokio::runtime::Runtime::new().unwrap().block_on(run());
     }
 }

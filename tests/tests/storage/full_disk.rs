@@ -5,8 +5,9 @@ use std::{path::Path, time::Duration};
 use clipset_core::key::MediaKey;
 use clipset_tests::{
     client::Client,
-    disk::{SmallDisk, in_a_namespace},
+    disk::SmallDisk,
     media::Clip,
+    namespace::{Own, in_a_namespace},
     stack::Stack,
     wait,
 };
@@ -35,7 +36,7 @@ async fn until_full(admin: &Client) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_come_whole_from_a_full_disk_cached_or_not() {
-    if !in_a_namespace("full_disk::segments_come_whole_from_a_full_disk_cached_or_not") {
+    if !in_a_namespace("full_disk::segments_come_whole_from_a_full_disk_cached_or_not", Own::Mounts) {
         return;
     }
     let stack = Stack::start_on_disk_of(MEGABYTES).await;
@@ -63,7 +64,8 @@ async fn segments_come_whole_from_a_full_disk_cached_or_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted() {
-    if !in_a_namespace("full_disk::a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted") {
+    if !in_a_namespace("full_disk::a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted", Own::Mounts)
+    {
         return;
     }
     let stack = Stack::start_on_disk_of(MEGABYTES).await;
@@ -124,7 +126,7 @@ async fn a_clip_waits_for_space_and_says_so_and_goes_on_once_clips_are_deleted()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encode_that_fills_the_disk_waits_too_and_is_begun_again() {
-    if !in_a_namespace("full_disk::an_encode_that_fills_the_disk_waits_too_and_is_begun_again") {
+    if !in_a_namespace("full_disk::an_encode_that_fills_the_disk_waits_too_and_is_begun_again", Own::Mounts) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use clipset_core::settings::Settings;
 use super::{Encoder, List, Recipe, filters::graph};
 use crate::{
     cuts::SEGMENT,
-    plan::{LONGEST, Origin, Picture, Plan, Rung, Sound},
+    plan::{LONGEST, Origin, Picture, Plan, Preparation, Rung, Sound},
 };
 
 /// The folder of an HLS run's output, relative to the job's folder; below it one folder per rendition.
@@ -45,6 +45,7 @@ pub fn hls(recipe: &Recipe<'_>, input: &Path) -> Vec<OsString> {
         })
         .collect();
     list.whatever_the_file_does();
+    list.add(["-max_interleave_delta", &interleaved_within(plan).to_string()]);
     list.add(["-map_metadata", "-1", "-map_chapters", "-1", "-muxdelay", "0", "-muxpreload", "0"]);
     list.add(["-f", "hls", "-hls_time", &SEGMENT.to_string(), "-hls_list_size", "0", "-hls_playlist_type", "vod"]);
     list.add(["-hls_segment_type", "mpegts", "-hls_flags", "independent_segments+temp_file"]);
@@ -52,6 +53,19 @@ pub fn hls(recipe: &Recipe<'_>, input: &Path) -> Vec<OsString> {
     list.add(["-hls_segment_filename", &format!("{HLS_FOLDER}/%v/segment%03d.ts")]);
     list.add([&format!("{HLS_FOLDER}/%v/playlist.m3u8")]);
     list.0
+}
+
+/// How long the muxer lets sound wait for the picture that belongs beside it, microseconds.
+///
+/// By itself it gives up after 10 s and writes what it has, and then the sound of minutes lies in one segment. Encoders
+/// hold back up to `HELD_BACK` pictures, and what fills a pause is made only once the picture after it has been read.
+fn interleaved_within(plan: &Plan) -> u64 {
+    const HELD_BACK: f64 = 120.0;
+    const AT_LEAST: f64 = 30.0;
+    const AT_MOST: f64 = 7200.0;
+    let Preparation { pauses, longest_pause, .. } = &plan.preparation;
+    let apart = if pauses.is_empty() { 1.0 / plan.frame_rate } else { 1.0 };
+    (1e6 * (longest_pause + HELD_BACK * apart).clamp(AT_LEAST, AT_MOST)) as u64
 }
 
 /// One MP4 at the best size, its index in front; the picture copied or encoded as the plan says.

@@ -47,7 +47,9 @@ pub(super) fn bounded(
     plan.duration = plan.duration.or(Some(seconds).filter(|seconds| *seconds > 0.0));
     plan.preparation.hold_last = plan.preparation.hold_last.and_then(|hold| really_held(hold, &plan, contents));
     if plan.picture == Picture::Encode && plan.has_moving_pictures() {
-        plan.preparation.pauses = worth_noting(contents.pauses(probe, seconds), plan.frame_rate);
+        let pauses = contents.pauses(probe, seconds);
+        plan.preparation.longest_pause = pauses.iter().map(|(from, to)| to - from).fold(0.0, f64::max);
+        plan.preparation.pauses = worth_noting(pauses, plan.frame_rate);
     }
     let work = plan.work_seconds(probe, contents, settings, plan.rungs.len());
     let allowed = ANY_WORK + contents.bytes as f64 / BYTES_PER_SECOND_OF_WORK + WORK_PER_PACKET * packets;

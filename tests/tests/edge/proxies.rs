@@ -1,6 +1,6 @@
 //! Behind other proxies: who is believed about where a request came from.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -43,7 +43,10 @@ impl Proxy {
             "server {{ listen {entrance}; location / {{ proxy_pass http://{before}; proxy_bind {address};
                proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}"
         );
-        Self { entrance, nginx: Nginx::start(&Setup { more, ..Setup::default() }).unwrap() }
+        let nginx = Nginx::start(&Setup { more, ..Setup::default() }).unwrap();
+        // nginx opens its ports one after the other, and this one last.
+        wait_until(Duration::from_secs(10), || TcpStream::connect(entrance).is_ok());
+        Self { entrance, nginx }
     }
 }
 

@@ -17,6 +17,8 @@ struct Clip {
     stray: EncodeId,
     record: Record,
     job_is_readable: bool,
+    /// Beside the record that can be read, one was set aside.
+    another_aside: bool,
     /// Its media say whose they are.
     says: bool,
 }
@@ -46,7 +48,11 @@ impl Clip {
     }
 
     fn can_be_read(&self) -> bool {
-        self.record == Record::Readable && self.job_is_readable
+        self.record == Record::Readable && self.job_is_readable && !self.another_aside
+    }
+
+    fn is_set_aside(&self) -> bool {
+        self.record == Record::SetAside || self.another_aside
     }
 
     /// What its documents name to be kept, whether they can be read or not.
@@ -69,7 +75,7 @@ impl Clip {
 prop_compose! {
     fn clip()(
         phase in 0..5, record in 0..6, job_is_readable in prop::bool::weighted(0.8), says in any::<bool>(),
-        superseded in -2_i64..2, job in 0..4, age in 0_i64..400,
+        another_aside in prop::bool::weighted(0.1), superseded in -2_i64..2, job in 0..4, age in 0_i64..400,
     ) -> Clip {
         let id = EncodeId::random;
         let upload = Upload { original: Some(id()), upload_id: "u".into(), file_name: "clip.mp4".into() };
@@ -114,7 +120,8 @@ prop_compose! {
         };
         // The documents of a clip that was deleted went together.
         let job_is_readable = job_is_readable || record == Record::Gone;
-        Clip { video, job: work, stray: id(), record, job_is_readable, says }
+        let another_aside = another_aside && record == Record::Readable;
+        Clip { video, job: work, stray: id(), record, job_is_readable, another_aside, says }
     }
 }
 
@@ -136,7 +143,7 @@ fn snapshot(clips: &[Clip], sightings: &[u8], settings_certain: bool, force: boo
     let damaged = clips.iter().filter(|clip| clip.record == Record::Damaged);
     let damaged = damaged.map(|clip| DocumentKey::Video(clip.video.short_id.clone()));
     let note = stored.iter().zip(sightings.iter().cycle()).filter_map(|(id, kind)| Some((*id, sighting(*kind)?)));
-    let set_aside = clips.iter().filter(|clip| clip.record == Record::SetAside);
+    let set_aside = clips.iter().filter(|clip| clip.is_set_aside());
     let mut settings = Settings::default();
     (settings.expire_after_days, settings.keep_originals) = (Some(10), false);
     let mut seen = Snapshot {
@@ -196,7 +203,7 @@ proptest! {
         let removed = removed(&seen, &plan);
         let kept: BTreeSet<_> = clips.iter().flat_map(Clip::kept).collect();
         prop_assert_eq!(removed.intersection(&kept).collect::<Vec<_>>(), Vec::<&EncodeId>::new());
-        let incomplete = clips.iter().any(|clip| matches!(clip.record, Record::Damaged | Record::SetAside));
+        let incomplete = clips.iter().any(|clip| clip.record == Record::Damaged || clip.is_set_aside());
         for action in &plan.actions {
             match action {
                 Action::RemoveOrphan(id) => {

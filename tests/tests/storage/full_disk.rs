@@ -35,13 +35,13 @@ async fn until_full(admin: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn segments_come_whole_from_a_full_disk_cached_or_not() {
-    if !in_a_namespace("full_disk::segments_come_whole_from_a_full_disk_cached_or_not", Own::Mounts) {
+async fn on_a_full_disk_segments_come_whole_and_small_things_work() {
+    if !in_a_namespace("full_disk::on_a_full_disk_segments_come_whole_and_small_things_work", Own::Mounts) {
         return;
     }
     let stack = Stack::start_on_disk_of(MEGABYTES).await;
     let admin = administrator(&stack).await;
-    let (_, segments) = clip(&admin, stack.folder(), "Whole").await;
+    let (id, segments) = clip(&admin, stack.folder(), "Whole").await;
     let get = async |uri: &str| {
         let answer = admin.request(Method::GET, uri).send().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -60,6 +60,17 @@ async fn segments_come_whole_from_a_full_disk_cached_or_not() {
     }
     assert!(get(&segments[0]).await == cached);
     assert_eq!(admin.status("/healthz").await, 200);
+
+    // Again, for the edge has emptied its cache: not a byte is free, and the bucket's reserve takes the documents.
+    stack.disk().fill(0);
+    let again = stack.admin().await;
+    let change = again.request(Method::PATCH, "/api/config").json(&json!({"cpu_crf": 31})).send().await.unwrap();
+    assert_eq!(change.status(), StatusCode::OK);
+    again.delete(&id).await;
+    wait::until("the clip to be gone", Duration::from_secs(15), async || {
+        (again.status(&segments[0]).await == StatusCode::GONE).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,11 @@ async fn every_request_ends_within_eight_seconds_and_afterwards_all_goes_on() {
     let segment = segments.pop().unwrap();
     let (doomed, _) = clip(&admin, stack.folder(), "To be deleted").await;
 
+    let signed_in = login(&admin).send().await.unwrap();
+    let session = signed_in.headers().get_all(header::SET_COOKIE).iter().map(|it| it.to_str().unwrap());
+    let session: Vec<_> = session.filter_map(|cookie| cookie.split(';').next()).collect();
+    let refresh = reqwest::Client::new().post(format!("{}/api/auth/refresh", admin.url));
+
     stack.signal("bucket", Signal::SIGSTOP);
     let video = format!("/api/videos/{id}");
     let create = json!({"filename": "clip.mp4", "type": "video/mp4", "metadata": {"title": "Half", "size": 1000}});
@@ -59,6 +64,8 @@ async fn every_request_ends_within_eight_seconds_and_afterwards_all_goes_on() {
         ("create".to_owned(), admin.request(Method::POST, "/api/s3/multipart").json(&create)),
         ("share".to_owned(), admin.request(Method::POST, &format!("{video}/shares")).json(&json!({}))),
         ("invitation".to_owned(), admin.request(Method::POST, "/api/invitations").json(&json!({}))),
+        ("refresh".to_owned(), refresh.header(header::COOKIE, session.join("; "))),
+        ("manifest".to_owned(), admin.request(Method::GET, &format!("{video}/hls/master.m3u8"))),
         ("users".to_owned(), admin.request(Method::GET, "/api/users")),
     ];
     // One after another for their turn, and so many for one segment.

@@ -4,6 +4,7 @@
 mod accounts;
 mod app;
 mod damage;
+mod damage_anywhere;
 mod library;
 mod manners;
 mod media;

@@ -72,7 +72,7 @@ impl Stack {
         stack
     }
 
-    /// The same, with all its data on a disk of `megabytes`; in a namespace of [`crate::disk`].
+    /// The same, with all its data on a disk of `megabytes`; in a [namespace](crate::namespace).
     pub async fn start_on_disk_of(megabytes: u32) -> Self {
         let mut stack = Self::planned(&[]);
         stack.disk = Some(SmallDisk::mount(&stack.data(), megabytes));

@@ -151,7 +151,10 @@ mod tests {
     fn request() -> HttpRequest {
         let mut request = HttpRequest::get("http://store/clips/originals/x?x-id=GetObject").expect("a request");
         for (name, value) in [
-            ("authorization", "AWS4-HMAC-SHA256 Credential=key/day/s3/aws4_request, SignedHeaders=host, Signature=ab12"),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=key/day/s3/aws4_request, SignedHeaders=host, Signature=ab12",
+            ),
             ("x-amz-date", "20261127T120000Z"),
             ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
         ] {

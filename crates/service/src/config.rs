@@ -61,7 +61,9 @@ pub enum ConfigError {
     #[error("PUBLIC_URL must begin with http:// or https://")]
     PublicUrl,
     /// Others reach this machine by an address that only they who set it up know.
-    #[error("PUBLIC_URL is not set: it says by which address browsers come, since CLIPSET_BIND lets in more than this machine")]
+    #[error(
+        "PUBLIC_URL is not set: it says by which address browsers come, since CLIPSET_BIND lets in more than this machine"
+    )]
     NoPublicUrl,
     /// The proxies in front.
     #[error(transparent)]
@@ -91,7 +93,9 @@ impl Config {
         };
         let public_url = match var("PUBLIC_URL") {
             Some(url) => url,
-            None if var("CLIPSET_BIND").is_some_and(|bind| !is_loopback(&bind)) => return Err(ConfigError::NoPublicUrl),
+            None if var("CLIPSET_BIND").is_some_and(|bind| !is_loopback(&bind)) => {
+                return Err(ConfigError::NoPublicUrl);
+            }
             None => own_url(&var).unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()),
         };
         if !public_url.starts_with("http://") && !public_url.starts_with("https://") {

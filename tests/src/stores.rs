@@ -46,6 +46,18 @@ pub async fn embedded() -> Store {
 /// # Panics
 /// If it does not start.
 pub async fn seaweedfs() -> Store {
+    start_seaweedfs(&[("AWS_ACCESS_KEY_ID", "clipset"), ("AWS_SECRET_ACCESS_KEY", "clipset-secret")]).await
+}
+
+/// SeaweedFS as it runs where nobody told it keys: it takes any.
+///
+/// # Panics
+/// If it does not start.
+pub async fn seaweedfs_without_keys() -> Store {
+    start_seaweedfs(&[]).await
+}
+
+async fn start_seaweedfs(keys: &[(&str, &str)]) -> Store {
     for _ in 0..5 {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [master, volume, filer, s3] = [(); 4].map(|()| free_port());
@@ -55,7 +67,7 @@ pub async fn seaweedfs() -> Store {
         command.arg(format!("-dir={}", folder.path().display()));
         command.args([format!("-master.port={master}"), format!("-volume.port={volume}")]);
         command.args([format!("-filer.port={filer}"), format!("-s3.port={s3}")]);
-        command.env("AWS_ACCESS_KEY_ID", "clipset").env("AWS_SECRET_ACCESS_KEY", "clipset-secret");
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").envs(keys.iter().copied());
         command.current_dir(folder.path()).env("HOME", folder.path());
         let process = Process::start(&mut command);
         if let Ok(store) = connect(s3, Some(process), folder, "clipset", "clipset-secret").await {

@@ -1,5 +1,5 @@
 //! The containers, as far as they can be looked at without Docker: linted, parsed, and held to what they promise; and the
-//! parts of ours that they are made of, run for real.
+//! parts of ours that they are made of, run for real. On an engine they run in `tests/containers`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
@@ -127,7 +127,9 @@ fn nothing_private_gets_into_a_build() {
 #[test]
 fn compose_publishes_one_port_and_runs_nothing_that_may_more_than_it_must() {
     let secrets = secrets();
-    for files in [&["compose.yaml"][..], &["compose.yaml", "compose.gpu.yaml"]] {
+    let overlays = ["compose.gpu.yaml", "compose.minio.yaml", "compose.seaweedfs.yaml"];
+    let files: Vec<_> = overlays.iter().map(|overlay| vec!["compose.yaml", overlay]).collect();
+    for files in [vec!["compose.yaml"]].iter().chain(&files) {
         let all = parsed(files, &secrets);
         let services = all["services"].as_object().unwrap();
         assert_eq!(
@@ -140,6 +142,8 @@ fn compose_publishes_one_port_and_runs_nothing_that_may_more_than_it_must() {
             assert_eq!(service["cap_drop"][0], "ALL", "{name}");
             assert_eq!(service["security_opt"][0], "no-new-privileges:true", "{name}");
             assert!(service["privileged"].is_null(), "{name}");
+            assert!(!service["mem_limit"].is_null(), "{name}");
+            assert!(service["volumes"].to_string().matches("/data").count() <= 1, "{name}: one store's folder");
             let image = service["image"].as_str().unwrap();
             let pinned = image.split_once(':').is_some_and(|(_, tag)| tag.contains(|c: char| c.is_ascii_digit()));
             assert!(pinned || OURS.contains(&image), "{name}: {image}");
@@ -159,7 +163,7 @@ fn compose_publishes_one_port_and_runs_nothing_that_may_more_than_it_must() {
         assert_eq!(waits("runner", "bucket-setup"), "service_completed_successfully");
         assert_eq!(waits("edge", "api"), "service_healthy");
         let devices = &services["runner"]["deploy"]["resources"]["reservations"]["devices"];
-        assert_eq!(devices.to_string().contains("gpu"), files.len() == 2, "{devices}");
+        assert_eq!(devices.to_string().contains("gpu"), files.contains(&"compose.gpu.yaml"), "{devices}");
         assert!(
             services["edge"]["ports"].to_string().contains("127.0.0.1"),
             "bound to this machine unless told otherwise"
@@ -189,7 +193,7 @@ fn compose_holds_no_secret_and_starts_without_none() {
     for service in ["bucket", "bucket-setup", "runner"] {
         assert_eq!(told(service), ["AWS_SECRET_ACCESS_KEY"], "{service}");
     }
-    for (name, _) in ["compose.yaml", "compose.gpu.yaml", ".env.example"].map(|file| (file, ())) {
+    for name in ["compose.yaml", "compose.minio.yaml", "compose.seaweedfs.yaml", ".env.example"] {
         for line in read(&format!("local/{name}")).lines() {
             let literal = ["SECRET", "PASSWORD"].iter().any(|word| line.contains(word))
                 && line.trim_start().split_once([':', '=']).is_some_and(|(key, value)| {
@@ -204,7 +208,7 @@ fn compose_holds_no_secret_and_starts_without_none() {
 }
 
 #[test]
-fn every_variable_is_in_the_example_and_another_store_takes_minios_place() {
+fn every_variable_is_in_the_example_and_a_store_elsewhere_is_reached() {
     let example = read("local/.env.example");
     let named: BTreeSet<_> = example
         .lines()
@@ -213,7 +217,9 @@ fn every_variable_is_in_the_example_and_another_store_takes_minios_place() {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
         })
         .collect();
-    let files = read("local/compose.yaml") + &read("local/compose.gpu.yaml");
+    let files: String = ["", ".gpu", ".minio", ".seaweedfs", ".elsewhere"]
+        .map(|overlay| read(&format!("local/compose{overlay}.yaml")))
+        .concat();
     for variable in files.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
         assert!(named.contains(variable), "{variable} is not in .env.example");
     }
@@ -239,11 +245,13 @@ fn every_variable_is_in_the_example_and_another_store_takes_minios_place() {
         assert!(named.contains(variable), "{variable}");
     }
     let mut other = secrets();
-    other.insert("BUCKET_IMAGE", "another/s3:1.2.3".to_owned());
     other.insert("AWS_ENDPOINT_URL_S3", "http://store.example:3900".to_owned());
     other.insert("BUCKET_UPSTREAM", "store.example:3900".to_owned());
-    let all = parsed(&["compose.yaml"], &other);
-    assert_eq!(all["services"]["bucket"]["image"], "another/s3:1.2.3");
+    let all = parsed(&["compose.yaml", "compose.elsewhere.yaml"], &other);
+    for service in ["bucket-setup", "api", "runner", "edge"] {
+        let networks = all["services"][service]["networks"].to_string();
+        assert!(networks.contains("outside") && networks.contains("inside"), "{service}: {networks}");
+    }
     assert_eq!(all["services"]["api"]["environment"]["AWS_ENDPOINT_URL_S3"], "http://store.example:3900");
     assert_eq!(all["services"]["edge"]["environment"]["BUCKET_UPSTREAM"], "store.example:3900");
 }

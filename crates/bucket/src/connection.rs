@@ -65,7 +65,7 @@ impl fmt::Debug for StaticCredentials {
 pub struct ConfigError(&'static str, &'static str);
 
 impl BucketConfig {
-    /// From `BUCKET`, `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, and `UPLOAD_URL`, else `PUBLIC_URL`.
+    /// From `BUCKET`, `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, and `UPLOAD_URL`, else `PUBLIC_URL`, else [`own_url`].
     ///
     /// # Errors
     /// [`ConfigError`] if `BUCKET` is not set.
@@ -75,10 +75,15 @@ impl BucketConfig {
             bucket: var("BUCKET").ok_or(ConfigError("BUCKET", "the bucket that holds everything"))?,
             endpoint: var("AWS_ENDPOINT_URL_S3"),
             region: var("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
-            upload_url: var("UPLOAD_URL").or_else(|| var("PUBLIC_URL")),
+            upload_url: var("UPLOAD_URL").or_else(|| var("PUBLIC_URL")).or_else(|| own_url(var)),
             credentials: None,
         })
     }
+}
+
+/// This machine at `CLIPSET_PORT`: what browsers use where nothing else is said.
+pub fn own_url(var: impl Fn(&str) -> Option<String>) -> Option<String> {
+    Some(format!("http://127.0.0.1:{}", var("CLIPSET_PORT")?))
 }
 
 /// What the clients of AWS in one process share: region, credentials, time-outs, retries, and one
@@ -228,10 +233,11 @@ impl Bucket {
         }
     }
 
-    /// Lets anyone read objects below `prefixes`, and nobody list: the edge asks without a key.
+    /// Lets anyone read objects below `prefixes`, and nobody list: the edge asks without a key. A store that knows no
+    /// policies is left as it is; [`lets_anyone_read`](Self::lets_anyone_read) tells whether it is open already.
     ///
     /// # Errors
-    /// [`BucketError::Store`], also from a store that knows no policies.
+    /// [`BucketError::Store`].
     pub async fn allow_reading(&self, prefixes: &[&str]) -> Result<(), BucketError> {
         let resources: Vec<_> =
             prefixes.iter().map(|prefix| format!("arn:aws:s3:::{}/{prefix}*", self.name())).collect();
@@ -242,7 +248,10 @@ impl Bucket {
             ],
         });
         let put = self.client().put_bucket_policy().bucket(self.name()).policy(policy.to_string());
-        put.send().await.map(drop).map_err(|error| sdk("set the policy of", self.name(), error))
+        match put.send().await {
+            Err(error) if error.code() == Some("NotImplemented") => Ok(()),
+            put => put.map(drop).map_err(|error| sdk("set the policy of", self.name(), error)),
+        }
     }
 
     /// Whether the bucket answers: one small listing.
@@ -254,12 +263,22 @@ impl Bucket {
         list.send().await.map(drop).map_err(|error| sdk("list", self.name(), error))
     }
 
+    /// Makes sure that the store can be used: it [honours conditions](Self::honours_conditions) and
+    /// [refuses strangers](Self::refuses_strangers).
+    ///
+    /// # Errors
+    /// As of these two.
+    pub async fn probe(&self) -> Result<(), BucketError> {
+        self.honours_conditions().await?;
+        self.refuses_strangers().await
+    }
+
     /// Makes sure that the store honours `If-None-Match` and `If-Match` on writes.
     ///
     /// # Errors
     /// [`BucketError::NoConditionalWrites`] for a store that does not,
     /// [`BucketError::Store`] if it cannot be asked.
-    pub async fn probe(&self) -> Result<(), BucketError> {
+    pub async fn honours_conditions(&self) -> Result<(), BucketError> {
         let key = format!("catalog/probes/{}", Uuid::new_v4());
         let put = || self.client().put_object().bucket(self.name()).key(&key).body("{}".to_owned().into_bytes().into());
         let outcome = async {

@@ -1,7 +1,7 @@
 //! What can go wrong between us and the object store.
 
 use aws_sdk_s3::{
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
 
@@ -64,6 +64,23 @@ pub enum BucketError {
          honours conditional writes (AWS S3, MinIO, SeaweedFS, R2)"
     )]
     NoConditionalWrites(&'static str),
+    /// The store does for anyone what only the holder of its key may.
+    #[error(
+        "the object store grants {asked} of {key} to whoever asks, without a signature or with a wrong one, so everybody \
+         could have every original: start it with authentication, and let its policy open nothing but what the edge reads"
+    )]
+    OpenToStrangers {
+        /// In words, such as `a read`.
+        asked: &'static str,
+        /// The object or bucket.
+        key: String,
+    },
+    /// The edge asks without a key, and is refused.
+    #[error(
+        "the object store lets nobody read below {0} without a key, so the edge could serve nothing: let its policy allow \
+         GetObject there to anyone"
+    )]
+    ClosedToTheEdge(String),
 }
 
 /// Below it stands what was set aside, each under the key that it had.
@@ -114,11 +131,30 @@ where
         Some(507) => BucketError::Full { key },
         Some(500) if error.code() == Some(DAMAGED) => BucketError::Damaged { key },
         _ => {
-            let request = error.raw_response().and_then(|response| response.request_id()).unwrap_or("none");
-            let message = format!("{} (request {request})", DisplayErrorContext(&error));
-            BucketError::Store { operation, key, message }
+            let request = error.raw_response().and_then(|response| response.request_id());
+            let request = request.map(|id| format!(" (request {id})")).unwrap_or_default();
+            BucketError::Store { operation, key, message: format!("{}{request}", in_words(&error)) }
         }
     }
+}
+
+/// What the store said, else what the error and its causes say, once each. The SDK's own text adds the whole request and
+/// answer, as Rust writes them.
+fn in_words<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    if let Some(code) = error.code() {
+        return format!("{code}: {}", error.message().unwrap_or("no more is said"));
+    }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut words: Vec<String> = Vec::new();
+    for said in causes.map(ToString::to_string) {
+        if !words.iter().any(|before| before.contains(&said)) {
+            words.push(said);
+        }
+    }
+    words.join(": ")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `damaged` | documents that cannot be read, set aside |
 //! | `media` | files and small objects, streamed; multipart above 16 MiB |
 //! | `streams` | published streams as files, to be checked |
+//! | `strangers` | whether the store refuses those who have no key |
 //! | `uploads` | multipart uploads that clients send by presigned URLs |
 //! | [`Videos`] | the videos' documents with the listing that is derived from them |
 //! | [`Jobs`] | jobs and their queue |
@@ -26,6 +27,7 @@ mod media;
 mod migrations;
 mod quotas;
 mod settings;
+mod strangers;
 mod streams;
 mod turns;
 mod unknown;
@@ -33,7 +35,7 @@ mod uploads;
 mod videos;
 
 pub use aws_config::SdkConfig;
-pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, shared_config};
+pub use connection::{Bucket, BucketConfig, ConfigError, StaticCredentials, own_url, shared_config};
 pub use documents::{Etag, Stored, Versioned};
 pub use error::{BucketError, DAMAGED, DAMAGED_FOLDER, UpdateError, loggable};
 pub use jobs::Jobs;

@@ -1,8 +1,8 @@
 //! The environment, read once at start-up (contract, section 6).
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
-use clipset_bucket::BucketConfig;
+use clipset_bucket::{BucketConfig, own_url};
 use clipset_core::signing::{SecretError, SignatureLife};
 
 use crate::{ParameterError, ProxiesError, TrustedProxies};
@@ -60,6 +60,11 @@ pub enum ConfigError {
     /// An address without a scheme.
     #[error("PUBLIC_URL must begin with http:// or https://")]
     PublicUrl,
+    /// Others reach this machine by an address that only they who set it up know.
+    #[error(
+        "PUBLIC_URL is not set: it says by which address browsers come, since CLIPSET_BIND lets in more than this machine"
+    )]
+    NoPublicUrl,
     /// The proxies in front.
     #[error(transparent)]
     Proxies(#[from] ProxiesError),
@@ -86,7 +91,13 @@ impl Config {
                 .filter(|seconds| (1..=604_800).contains(seconds))
                 .ok_or(ConfigError::Seconds("HLS_URL_TTL_SECONDS"))?,
         };
-        let public_url = var("PUBLIC_URL").unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+        let public_url = match var("PUBLIC_URL") {
+            Some(url) => url,
+            None if var("CLIPSET_BIND").is_some_and(|bind| !is_loopback(&bind)) => {
+                return Err(ConfigError::NoPublicUrl);
+            }
+            None => own_url(&var).unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()),
+        };
         if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
             return Err(ConfigError::PublicUrl);
         }
@@ -105,6 +116,10 @@ impl Config {
             bucket,
         })
     }
+}
+
+fn is_loopback(address: &str) -> bool {
+    address.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -130,8 +145,19 @@ mod tests {
             ("JOB_BACKEND", "magic"),
             ("PUBLIC_URL", "clips.example"),
             ("TRUSTED_PROXIES", "10.0.0.0/40"),
+            ("CLIPSET_BIND", "0.0.0.0"),
         ] {
             assert!(config(&[wrong]).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn browsers_come_by_this_machines_port_unless_another_address_is_said() {
+        let url = |vars: &[(&str, &str)]| config(vars).ok().map(|config| config.public_url);
+        assert_eq!(url(&[]).as_deref(), Some("http://127.0.0.1:8080"));
+        let here = [("CLIPSET_PORT", "8170"), ("CLIPSET_BIND", "127.0.0.1")];
+        assert_eq!(url(&here).as_deref(), Some("http://127.0.0.1:8170"));
+        let said = [("CLIPSET_PORT", "8170"), ("CLIPSET_BIND", "0.0.0.0"), ("PUBLIC_URL", "http://clips.example/")];
+        assert_eq!(url(&said).as_deref(), Some("http://clips.example"));
     }
 }

@@ -61,6 +61,17 @@ pub enum Error {
     /// What is free is kept for small documents.
     #[error("the bucket's disk is full, but for the reserve")]
     Full,
+    /// Another program keeps its data here.
+    #[error(
+        "{} holds {}, not a bucket of Clipset, and is left as it is: serve it with the program that wrote it, and move with \
+         ./local/backup and ./local/restore", root.display(), what
+    )]
+    Foreign {
+        /// The folder.
+        root: PathBuf,
+        /// Whose data they are, as far as that shows.
+        what: String,
+    },
     /// A newer version of this program wrote here.
     #[error("{} is of a newer version of Clipset, which this one cannot read", .0.display())]
     Newer(PathBuf),

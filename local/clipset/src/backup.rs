@@ -26,6 +26,7 @@ use serde_json::Value;
 use crate::{
     args::FolderArgs,
     checksum::{self, Checksum},
+    containers::require_bucket,
     data::{make_private_dir, write_private},
     manage::enter_local_system,
     output,
@@ -52,6 +53,7 @@ const ORPHANS: &str = "catalog/orphans/";
 pub async fn backup(args: &FolderArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
+    require_bucket(&service.bucket).await?;
     let (folder, bucket) = (Folder::open(&args.folder)?, &service.bucket);
     let before = folder.sums().unwrap_or_default();
     let documents: Vec<_> = bucket.keys("").await?.into_iter().filter(|key| is_document(key)).collect();
@@ -77,6 +79,7 @@ pub async fn backup(args: &FolderArgs) -> Result<()> {
 pub async fn restore(args: &FolderArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
+    require_bucket(&service.bucket).await?;
     let (folder, bucket) = (Folder::open(&args.folder)?, &service.bucket);
     let sums = folder.sums().with_context(|| format!("{} holds no whole backup", args.folder.display()))?;
     // All of it before anything is written: half of a damaged backup helps nobody.

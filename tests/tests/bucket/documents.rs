@@ -15,7 +15,7 @@ fn key(name: &str) -> DocumentKey {
 }
 
 async fn the_store_honours_conditional_writes(store: Store) {
-    store.bucket.probe().await.unwrap();
+    store.bucket.honours_conditions().await.unwrap();
     assert_eq!(store.bucket.keys("").await.unwrap(), Vec::<String>::new(), "the probe leaves nothing");
 }
 

@@ -4,6 +4,7 @@
 mod documents;
 mod listing;
 mod media;
+mod strangers;
 
 /// The same checks against each store, a test each.
 macro_rules! on_every_store {

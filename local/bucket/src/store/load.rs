@@ -1,6 +1,7 @@
 //! Start of the store: folders made, leftovers of killed processes removed, the index read from files and journal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,24 @@ use crate::error::{During, Error};
 
 /// Reading headers waits for the disk, not for the processor.
 const READERS: usize = 8;
+
+/// Refuses a folder in which another program keeps its data: nothing of ours is written among it.
+pub(super) fn refuse_foreign(root: &Path) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(root).during("read the bucket's folder")? {
+        names.insert(entry.during("read the bucket's folder")?.file_name());
+    }
+    let foreign = |what| Err(Error::Foreign { root: root.into(), what });
+    if names.contains(OsStr::new(".minio.sys")) {
+        return foreign("the data of MinIO".into());
+    }
+    // A folder of ours holds one of these two before anything else. A fresh disk holds the third.
+    let ours = ["lock", "objects"].iter().any(|name| names.contains(OsStr::new(name)));
+    match names.iter().find(|name| *name != "lost+found") {
+        Some(other) if !ours => foreign(format!("other files ({})", other.display())),
+        _ => Ok(()),
+    }
+}
 
 /// Takes the folder for this process alone.
 ///

@@ -103,6 +103,7 @@ impl Store {
     /// Takes the folder, clears what earlier processes left unfinished and reads the index.
     pub(crate) fn open(root: &Path, reserve: Reserve) -> Result<Self, Error> {
         fs::create_dir_all(root).during("create the bucket's folder")?;
+        load::refuse_foreign(root)?;
         let owner = load::own(root)?;
         load::prepare(root)?;
         let space = Arc::new(Space::open(root, reserve)?);

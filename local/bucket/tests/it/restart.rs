@@ -47,6 +47,22 @@ async fn a_folder_has_one_owner() {
 }
 
 #[tokio::test]
+async fn a_folder_of_another_program_is_refused_and_stays_as_it_is() {
+    for (files, named) in [(&[".minio.sys", "objects"][..], "the data of MinIO"), (&["lost+found", "1.dat"], "1.dat")] {
+        let root = TempDir::new().unwrap();
+        for file in files {
+            fs::create_dir(root.path().join(file)).unwrap();
+        }
+        let error = Server::bind(config(root.path()), ([127, 0, 0, 1], 0).into()).await.unwrap_err();
+        assert!(error.to_string().contains(named) && error.to_string().contains("./local/backup"), "{error}");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), files.len());
+    }
+    let fresh_disk = TempDir::new().unwrap();
+    fs::create_dir(fresh_disk.path().join("lost+found")).unwrap();
+    World::start_in(fresh_disk.path()).await.put("k", "taken").await;
+}
+
+#[tokio::test]
 async fn an_unusable_configuration_is_refused() {
     let root = TempDir::new().unwrap();
     let change = |change: fn(&mut clipset_local_bucket::Config)| {

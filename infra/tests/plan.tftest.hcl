@@ -51,29 +51,6 @@ run "media_and_api" {
   }
 }
 
-run "pages_policy" {
-  command = plan
-
-  override_resource {
-    target          = aws_s3_bucket.main
-    override_during = plan
-    values          = { arn = "arn:aws:s3:::clipset-123456789012", bucket_regional_domain_name = "clipset-123456789012.s3.us-east-1.amazonaws.com" }
-  }
-
-  assert {
-    condition     = strcontains(aws_cloudfront_response_headers_policy.pages.security_headers_config[0].content_security_policy[0].content_security_policy, "style-src 'self' 'sha256-")
-    error_message = "The player loses its styles."
-  }
-  assert {
-    condition     = strcontains(aws_cloudfront_response_headers_policy.pages.security_headers_config[0].content_security_policy[0].content_security_policy, "connect-src 'self' https://clipset-123456789012.s3.us-east-1.amazonaws.com")
-    error_message = "Pages may not upload to the bucket."
-  }
-  assert {
-    condition     = length(local.pages_policy) <= 1783
-    error_message = "CloudFront takes no longer policy (quota of response headers policies)."
-  }
-}
-
 run "no_gpu_by_default" {
   command = plan
 

@@ -1,12 +1,18 @@
 # The HTTP API. Its own address answers nobody: the functions want the header that only CloudFront's function knows.
 
 locals {
-  routes = {
-    "GET /api/videos/{short_id}/stream-info"                   = "stream-info"
-    "GET /api/videos/{short_id}/hls/master.m3u8"               = "sign-manifest"
-    "GET /api/videos/{short_id}/hls/{rendition}/playlist.m3u8" = "sign-manifest"
-    "$default"                                                 = "api"
+  read = {
+    "/api/videos/{short_id}/stream-info"                   = "stream-info"
+    "/api/videos/{short_id}/hls/master.m3u8"               = "sign-manifest"
+    "/api/videos/{short_id}/hls/{rendition}/playlist.m3u8" = "sign-manifest"
   }
+
+  # Players and proxies ask for heads too, which a route of GET leaves to $default.
+  routes = merge(
+    { for path, function in local.read : "GET ${path}" => function },
+    { for path, function in local.read : "HEAD ${path}" => function },
+    { "$default" = "api" },
+  )
 }
 
 resource "aws_apigatewayv2_api" "api" {

@@ -70,7 +70,8 @@ resource "aws_launch_template" "gpu" {
     device_name = "/dev/xvda"
 
     ebs {
-      volume_size           = 200
+      # Beside the clip it holds the system, which a task of Fargate has elsewhere.
+      volume_size           = var.task_disk_gib + 100
       volume_type           = "gp3"
       encrypted             = "true"
       delete_on_termination = "true"
@@ -112,8 +113,16 @@ resource "aws_batch_job_queue" "gpu" {
 }
 
 locals {
+  # The one limit: the job's and FFmpeg's.
+  job_seconds = var.job_hours * 3600
+
   task_environment = [
-    for name, value in merge(local.bucket_environment, { AWS_REGION = var.region }, local.more_environment) :
+    for name, value in merge(
+      local.bucket_environment,
+      # FFmpeg gives up with the job, not after it.
+      { AWS_REGION = var.region, TRANSCODER_TIME_LIMIT_SECONDS = tostring(local.job_seconds) },
+      local.more_environment,
+    ) :
     { name = name, value = value }
   ]
 
@@ -130,7 +139,7 @@ locals {
   }
 }
 
-# Retries on a lost spot machine and time limits stand here and, with the job's own figures, in SubmitJob.
+# The time limit stands here alone; SubmitJob says nothing of it.
 resource "aws_batch_job_definition" "fargate" {
   name                  = "${var.name}-fargate"
   type                  = "container"
@@ -141,7 +150,9 @@ resource "aws_batch_job_definition" "fargate" {
     resourceRequirements         = [{ type = "VCPU", value = "4" }, { type = "MEMORY", value = "16384" }]
     networkConfiguration         = { assignPublicIp = "ENABLED" }
     fargatePlatformConfiguration = { platformVersion = "LATEST" }
-    ephemeralStorage             = { sizeInGiB = 100 }
+    # As the image is built (docs/operations/deploy.md).
+    runtimePlatform  = { operatingSystemFamily = "LINUX", cpuArchitecture = "X86_64" }
+    ephemeralStorage = { sizeInGiB = var.task_disk_gib }
   }))
 
   retry_strategy {
@@ -158,7 +169,7 @@ resource "aws_batch_job_definition" "fargate" {
   }
 
   timeout {
-    attempt_duration_seconds = var.job_hours * 3600
+    attempt_duration_seconds = local.job_seconds
   }
 }
 
@@ -190,6 +201,6 @@ resource "aws_batch_job_definition" "gpu" {
   }
 
   timeout {
-    attempt_duration_seconds = var.job_hours * 3600
+    attempt_duration_seconds = local.job_seconds
   }
 }

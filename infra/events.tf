@@ -19,8 +19,8 @@ locals {
 
   rules = {
     batch = {
-      description = "Batch jobs of ours that changed"
-      pattern     = { source = ["aws.batch"], detail-type = ["Batch Job State Change"], detail = { jobQueue = [{ prefix = "arn:aws:batch:${var.region}:${data.aws_caller_identity.me.account_id}:job-queue/${var.name}-" }] } }
+      description = "Batch jobs of ours that changed, or that no machine can be had for"
+      pattern     = { source = ["aws.batch"], detail-type = ["Batch Job State Change", "Batch Job Queue Blocked"], detail = { jobQueue = [{ prefix = "arn:aws:batch:${var.region}:${data.aws_caller_identity.me.account_id}:job-queue/${var.name}-" }] } }
     }
     mediaconvert = {
       description = "MediaConvert jobs of ours that changed"

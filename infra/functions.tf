@@ -10,6 +10,9 @@ locals {
     events = { memory = 512, seconds = 300 }
   }
 
+  # What a task has for its clip: less the image, and what a file system keeps for itself.
+  task_disk_bytes = floor((var.task_disk_gib * 0.95 - 4) * 1073741824)
+
   with_secrets = toset(["stream-info", "sign-manifest", "api"])
 
   function_environment = {
@@ -24,6 +27,8 @@ locals {
         # Presigned uploads go to the bucket itself.
         UPLOAD_URL = "https://s3.${var.region}.amazonaws.com"
       },
+      # MediaConvert has no disk that could be too small.
+      name == "api" && var.job_backend == "batch" ? { TASK_DISK_BYTES = tostring(local.task_disk_bytes) } : {},
       contains(local.with_secrets, name) ? { SECRETS_PREFIX = local.secrets_path } : local.events_environment,
       local.more_environment,
     )

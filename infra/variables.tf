@@ -135,13 +135,24 @@ variable "most_fargate_vcpus" {
 }
 
 variable "job_hours" {
-  description = "A job that takes longer than so many hours is ended."
+  description = "A job of AWS Batch that takes longer than so many hours is ended, and its clip has failed."
   type        = number
   default     = 12
 
   validation {
-    condition     = var.job_hours >= 1 && var.job_hours <= 48
-    error_message = "job_hours must be 1 to 48."
+    condition     = var.job_hours >= 1 && var.job_hours <= 72
+    error_message = "job_hours must be 1 to 72."
+  }
+}
+
+variable "task_disk_gib" {
+  description = "The disk of a task, GiB. It holds a clip and what is made of it, so uploads have somewhat less than half of it (docs/operations/deploy.md)."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.task_disk_gib >= 21 && var.task_disk_gib <= 200 && floor(var.task_disk_gib) == var.task_disk_gib
+    error_message = "task_disk_gib must be a whole number of 21 to 200, which is what Fargate has."
   }
 }
 

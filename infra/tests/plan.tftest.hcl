@@ -51,29 +51,6 @@ run "media_and_api" {
   }
 }
 
-run "pages_policy" {
-  command = plan
-
-  override_resource {
-    target          = aws_s3_bucket.main
-    override_during = plan
-    values          = { arn = "arn:aws:s3:::clipset-123456789012", bucket_regional_domain_name = "clipset-123456789012.s3.us-east-1.amazonaws.com" }
-  }
-
-  assert {
-    condition     = strcontains(aws_cloudfront_response_headers_policy.pages.security_headers_config[0].content_security_policy[0].content_security_policy, "style-src 'self' 'sha256-")
-    error_message = "The player loses its styles."
-  }
-  assert {
-    condition     = strcontains(aws_cloudfront_response_headers_policy.pages.security_headers_config[0].content_security_policy[0].content_security_policy, "connect-src 'self' https://clipset-123456789012.s3.us-east-1.amazonaws.com")
-    error_message = "Pages may not upload to the bucket."
-  }
-  assert {
-    condition     = length(local.pages_policy) <= 1783
-    error_message = "CloudFront takes no longer policy (quota of response headers policies)."
-  }
-}
-
 run "no_gpu_by_default" {
   command = plan
 
@@ -109,9 +86,74 @@ run "the_transcoder_reads_no_accounts" {
   }
 }
 
+run "one_limit_for_a_job_from_one_variable" {
+  command = plan
+  variables {
+    gpu       = true
+    job_hours = 5
+  }
+
+  assert {
+    condition     = alltrue([for definition in [aws_batch_job_definition.fargate, aws_batch_job_definition.gpu[0]] : definition.timeout[0].attempt_duration_seconds == 18000])
+    error_message = "A job may take longer than job_hours."
+  }
+  assert {
+    condition     = one([for variable in local.task_environment : variable.value if variable.name == "TRANSCODER_TIME_LIMIT_SECONDS"]) == "18000"
+    error_message = "FFmpeg may take longer than its job."
+  }
+}
+
+run "the_disk_decides_what_may_be_uploaded" {
+  command = plan
+  variables {
+    task_disk_gib = 200
+  }
+
+  # 186 of 200 GiB; the API takes files of half of it.
+  assert {
+    condition     = aws_lambda_function.function["api"].environment[0].variables.TASK_DISK_BYTES == "199715979264"
+    error_message = "The API does not know the disk of the tasks."
+  }
+}
+
+run "whoever_has_to_look_is_told" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.alarm : contains([for function in aws_lambda_function.function : function.function_name], alarm.dimensions.Function) if alarm.namespace == local.metrics])
+    error_message = "An alarm looks at a metric that no function writes: their Function is the name that Lambda gives them."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.alarm["jobs-not-taken"].threshold == 0
+    error_message = "A job that is not taken alarms nobody."
+  }
+  assert {
+    condition     = contains(jsondecode(aws_cloudwatch_event_rule.job["batch"].event_pattern).detail-type, "Batch Job Queue Blocked")
+    error_message = "Nobody hears that a queue has no machines."
+  }
+}
+
+run "mediaconvert_may_probe_and_asks_for_no_disk" {
+  command = plan
+  variables {
+    job_backend = "mediaconvert"
+  }
+
+  assert {
+    condition     = join(" ", one([for statement in local.events_statements : statement.Resource if contains(statement.Action, "mediaconvert:Probe")])) == "*"
+    error_message = "MediaConvert never starts: its Probe has no resource type."
+  }
+  assert {
+    condition     = !contains(keys(aws_lambda_function.function["api"].environment[0].variables), "TASK_DISK_BYTES")
+    error_message = "Uploads are held to a disk that MediaConvert does not have."
+  }
+}
+
 run "wrong_values_are_refused" {
   command = plan
   variables {
+    task_disk_gib     = 201
+    job_hours         = 73
     name              = "Has Spaces"
     bucket            = "a.b"
     transcoder_image  = "clipset-transcoder:latest"
@@ -120,5 +162,5 @@ run "wrong_values_are_refused" {
     domain            = "clips.example.org"
     log_days          = 2
   }
-  expect_failures = [var.name, var.bucket, var.transcoder_image, var.job_backend, var.signature_seconds, var.certificate_arn, var.log_days]
+  expect_failures = [var.name, var.bucket, var.transcoder_image, var.job_backend, var.signature_seconds, var.certificate_arn, var.log_days, var.task_disk_gib, var.job_hours]
 }

@@ -77,7 +77,7 @@ fn config(bucket: BucketConfig, folder: &Path) -> TranscoderConfig {
         scratch: folder.join("scratch"),
         runner_name: "bench".into(),
         tools: Tools::default(),
-        time_limit: None,
+        longest: Duration::from_secs(3 * 86_400),
         poll: Duration::from_millis(400),
     }
 }

@@ -30,11 +30,11 @@ const open = new Set()
 if (process.env.NODE_TEST_CONTEXT) after(() => Promise.all([...open].map((context) => context.close())))
 
 /** Starts Chromium with a profile of its own. `close` ends it and asserts that the policy was never violated. */
-export async function openBrowser({ viewport = DESK, colorScheme = 'light', ...more } = {}) {
+export async function openBrowser({ viewport = DESK, colorScheme = 'light', args = [], ...more } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'clipset-browser-'))
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: FLAGS,
+    args: [...FLAGS, ...args],
     headless: true,
     viewport,
     colorScheme,

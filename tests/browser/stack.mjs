@@ -11,7 +11,7 @@ const run = promisify(execFile)
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 export const PASSWORD = 'correct horse battery'
-const SIGNING_SECRET = '0123456789abcdef0123456789abcdef'
+export const SIGNING_SECRET = '0123456789abcdef0123456789abcdef'
 const SECRET_KEY = "a test's secret key of at least 32 bytes"
 
 const program = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug/clipset')

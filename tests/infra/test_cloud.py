@@ -11,6 +11,7 @@ import subprocess
 import urllib.parse
 
 import pytest
+from permissions import faults, reference
 from world import BINARIES, Viewer, World, until
 
 PART = 5 << 20
@@ -26,6 +27,7 @@ def world(tmp_path):
 def test_one_clip_in_the_cloud(world):
     world.prepare()
     world.terraform("apply", "-auto-approve", "-input=false", "-parallelism=30")
+    permissions(world)
     out = world.outputs()
     viewer = Viewer(world, out["address"].removeprefix("https://"))
 
@@ -41,6 +43,7 @@ def test_one_clip_in_the_cloud(world):
     # While it waits, too.
     assert viewer.get(f"/api/videos/{short}/stream-info").status == 200
     finished(viewer, short)
+    alarms(world)
     segment = watch(viewer, short)
     pictures(viewer, short)
     refusals(viewer, segment)
@@ -53,6 +56,28 @@ def test_one_clip_in_the_cloud(world):
     world.terraform("destroy", "-auto-approve", "-input=false", "-parallelism=30")
     assert json.loads((world.infra / "terraform.tfstate").read_text())["resources"] == []
     assert left(world) == {}
+
+
+def permissions(world):
+    """What every role may do, whoever converts clips, against AWS's reference."""
+    actions, plan = reference(), world.folder / "plan"
+    for backend in ("batch", "mediaconvert"):
+        world.terraform("plan", "-refresh=false", "-input=false", "-parallelism=30", f"-out={plan}", f"-var=job_backend={backend}")
+        shown = json.loads(world.terraform("show", "-json", str(plan)))
+        resources = shown["planned_values"]["root_module"]["resources"]
+        policies = {one["address"]: json.loads(one["values"]["policy"]) for one in resources if one["type"] == "aws_iam_role_policy"}
+        assert len(policies) == 7
+        assert {address: found for address, policy in policies.items() if (found := faults(policy, actions))} == {}
+
+
+def alarms(world):
+    """Alarms of our own metrics look where the functions write."""
+    told = world.aws("logs").filter_log_events(logGroupName="/aws/lambda/clipset-events")["events"]
+    lines = [json.loads(event["message"]) for event in told if '"_aws"' in event["message"]]
+    written = {(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], line["Function"]) for line in lines}
+    own = [alarm for alarm in world.aws("cloudwatch").describe_alarms()["MetricAlarms"] if alarm["Namespace"].startswith("Clipset/")]
+    assert {alarm["MetricName"] for alarm in own} == {"JobsFailed", "JobsNotTaken", "QueueAge"}
+    assert {(alarm["Namespace"], *(held["Value"] for held in alarm["Dimensions"])) for alarm in own} == written
 
 
 def sign_in(world, out, viewer):
@@ -77,11 +102,17 @@ def closed_door(world, viewer):
 
 def guesses(world, out, viewer):
     """Wrong passwords are counted by the address that CloudFront saw, not by one that the viewer names."""
-    forged = {"X-Clipset-Viewer": "6.6.6.6", "X-Forwarded-For": "6.6.6.6", "CloudFront-Viewer-Address": "6.6.6.6:1"}
-    answer = viewer.ask("POST", "/api/auth/login", {"username": "nobody", "password": "a wrong password"}, forged)
-    assert answer.status == 401, answer.body
+    def guess(number, address):
+        named = f"6.6.6.{number}"
+        forged = {"X-Clipset-Viewer": named, "X-Forwarded-For": named, "CloudFront-Viewer-Address": f"{named}:1"}
+        wrong = {"username": "nobody", "password": "a wrong password"}
+        return viewer.ask("POST", "/api/auth/login", wrong, forged, address).status
+    # Five are free, however many addresses the viewer names; then it waits, and another viewer does not.
+    answers = [guess(number, "127.0.0.1") for number in range(8)]
+    assert answers[:5] == [401] * 5 and 429 in answers[5:], answers
+    assert guess(9, "127.0.0.2") == 401
     listed = world.aws("s3").list_objects_v2(Bucket=out["bucket"], Prefix="accounts/attempts/addresses/")["Contents"]
-    assert [item["Key"] for item in listed] == ["accounts/attempts/addresses/127.0.0.1.json"]
+    assert [item["Key"] for item in listed] == [f"accounts/attempts/addresses/127.0.0.{n}.json" for n in (1, 2)]
 
 
 def upload(world, viewer):
@@ -125,6 +156,9 @@ def segment_of(viewer, short):
     assert (info["format"], info["ready"]) == ("hls", True)
     manifest = viewer.get(info["manifest_url"])
     assert manifest.status == 200 and manifest.headers["Content-Type"] == "application/vnd.apple.mpegurl"
+    for target in (info["manifest_url"], f"/api/videos/{short}/stream-info"):
+        head = viewer.ask("HEAD", target)
+        assert (head.status, head.body) == (200, b""), target
     text = manifest.body.decode()
     if "#EXT-X-STREAM-INF" in text:
         text = viewer.get(next(line for line in text.splitlines() if line.startswith("/api/"))).body.decode()

@@ -161,8 +161,8 @@ class Viewer:
     def __init__(self, world, host):
         self.world, self.host, self.token = world, host, None
 
-    def ask(self, method, target, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=60)
+    def ask(self, method, target, body=None, headers=None, address="127.0.0.1"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=60, source_address=(address, 0))
         sent = {"Host": self.host, "X-Forwarded-Proto": "https"} | (headers or {})
         if not target.startswith("/api"):
             sent["Origin"] = "https://elsewhere.example"

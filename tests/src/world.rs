@@ -39,6 +39,7 @@ impl World {
             job_backend: JobBackend::Runner,
             tombstones: None,
             trusted_proxies: clipset_service::TrustedProxies::default(),
+            task_disk: None,
             bucket: store.config.clone(),
         };
         Self { service: Service::new(config, secrets()).await, store }

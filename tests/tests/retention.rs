@@ -77,6 +77,46 @@ async fn an_original_whose_stream_breaks_the_rules_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_original_stays_while_its_stream_lacks_something_and_goes_with_a_sweep_once_it_is_whole() {
+    let stack = Stack::start_with(&[("HLS_URL_TTL_SECONDS", "1")]).await;
+    let client = stack.admin().await;
+    let clip = COPYABLE.make(stack.folder(), "clip.mp4");
+    let short_id = client.upload(&clip, "Made before originals went").await;
+    client.ready(&short_id).await;
+    let bucket = stack.bucket().await;
+    wait::until("the ladder", Duration::from_secs(60), async || {
+        bucket.keys("jobs/queue/").await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    let change = client.request(Method::PATCH, "/api/config").json(&json!({"keep_originals": false}));
+    assert_eq!(change.send().await.unwrap().status(), 200);
+    let video = Videos::new(bucket.clone()).get(&short_id.parse().unwrap()).await.unwrap().unwrap().value;
+    assert_eq!(video.publication.as_ref().unwrap().checked, None, "its runner kept the original, and checked nothing");
+    let stream = video.stream().unwrap().clone();
+    let rendition = stream.renditions.last().cloned();
+    let name = rendition.as_ref().map_or("segment000.ts".to_owned(), |name| format!("{name}/segment000.ts"));
+    let whole = bucket.file_of(&stream, &name).await.unwrap().unwrap();
+    let key = MediaKey::Segment(stream.encode, rendition, "segment000.ts".into());
+    let cut = whole[..whole.len() - 100].to_vec();
+    let zeros = vec![0; whole.len()];
+    for broken in [None, Some(Vec::new()), Some(cut), Some(zeros)] {
+        match broken {
+            Some(bytes) => bucket.put_bytes(&key, bytes).await.unwrap(),
+            None => assert_eq!(bucket.remove_all(&key.to_string()).await.unwrap(), 1),
+        }
+        stack.maintenance(&["sweep"]);
+        stack.maintenance(&["sweep"]);
+        assert_eq!(bucket.keys("originals/").await.unwrap().len(), 1);
+    }
+    bucket.put_bytes(&key, whole).await.unwrap();
+    wait::until("the original to go", Duration::from_secs(60), async || {
+        stack.maintenance(&["sweep"]);
+        bucket.keys("originals/").await.unwrap().is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_original_that_a_ladder_still_needs_stays() {
     let world = World::new(43_200).await;
     let video = world.published("Clip", &[], 3).await;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use aws_sdk_s3::{
     primitives::{ByteStream, Length},
-    types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier},
+    types::{CompletedMultipartUpload, CompletedPart, Delete, Object, ObjectIdentifier},
 };
 use bytes::Bytes;
 use clipset_core::{
@@ -117,6 +117,21 @@ impl Bucket {
         String::from_utf8(body.to_vec()).map(Some).map_err(|error| failed(error.to_string()))
     }
 
+    /// The first `most` bytes of an object, or all of a smaller one.
+    ///
+    /// # Errors
+    /// [`BucketError::Missing`], [`BucketError::Store`].
+    pub async fn beginning(&self, key: &MediaKey, most: u64) -> Result<Bytes, BucketError> {
+        let get = self.client().get_object().bucket(self.name()).key(key.to_string());
+        let get = get.range(format!("bytes=0-{}", most.saturating_sub(1)));
+        let output = get.send().await.map_err(|error| sdk("read", key, error))?;
+        let body = output.body.collect().await.map_err(|error| {
+            let message = error.to_string();
+            BucketError::Store { operation: "read", key: key.to_string(), message }
+        })?;
+        Ok(body.into_bytes())
+    }
+
     /// Copies an object within the bucket, with the headers of its new key; false if there is none at `from`.
     ///
     /// # Errors
@@ -176,11 +191,23 @@ impl Bucket {
     /// # Errors
     /// [`BucketError::Store`].
     pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+        Ok(self.objects(prefix).await?.into_iter().filter_map(|object| object.key).collect())
+    }
+
+    /// The keys below `prefix`, in byte order, with their sizes in bytes.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn sizes(&self, prefix: &str) -> Result<Vec<(String, u64)>, BucketError> {
+        let objects = self.objects(prefix).await?.into_iter();
+        Ok(objects.filter_map(|object| Some((object.key?, object.size?.try_into().ok()?))).collect())
+    }
+
+    async fn objects(&self, prefix: &str) -> Result<Vec<Object>, BucketError> {
         let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix);
         let pages = list.into_paginator().send().try_collect().await;
         let pages = pages.map_err(|error| sdk("list", prefix, error))?;
-        let objects = pages.into_iter().flat_map(|page| page.contents.unwrap_or_default());
-        Ok(objects.filter_map(|object| object.key).collect())
+        Ok(pages.into_iter().flat_map(|page| page.contents.unwrap_or_default()).collect())
     }
 
     /// What stands directly below `prefix` (which ends with a slash): keys, and folders with

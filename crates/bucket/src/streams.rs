@@ -15,6 +15,20 @@ use crate::{Bucket, BucketError};
 const PARALLEL: usize = 8;
 
 impl Bucket {
+    /// Reads the file that is called `name` below a stream; `None` if it is not there, or no part of the stream.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn file_of(&self, stream: &HlsStream, name: &str) -> Result<Option<Vec<u8>>, BucketError> {
+        let Some(key) = media_key(stream.encode, name, &stream.renditions) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        match self.read_into(&key, &mut bytes).await {
+            Ok(_) => Ok(Some(bytes)),
+            Err(BucketError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a stream into `folder`, laid out as in the bucket. What no rendition of it owns is no part of it.
     ///
     /// # Errors

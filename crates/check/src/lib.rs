@@ -35,6 +35,15 @@ pub use report::{Finding, Report, Verdict};
 ///
 /// Reads one segment at a time, and nothing outside the folder whatever a playlist names.
 pub fn check(folder: &Path) -> Report {
-    let stream = stream::Stream::read(folder);
-    Report { findings: rules::ALL.iter().map(|rule| rule.apply(&stream)).collect() }
+    judged(&stream::Stream::read(folder))
+}
+
+/// Checks a stream whose files `read` gives by their names below its folder; `None` for one that is not there. As [`check`],
+/// it asks for nothing outside the folder, and holds one segment at a time.
+pub fn check_by(read: impl Fn(&str) -> Option<Vec<u8>>) -> Report {
+    judged(&stream::Stream::read_by(&read))
+}
+
+fn judged(stream: &stream::Stream) -> Report {
+    Report { findings: rules::ALL.iter().map(|rule| rule.apply(stream)).collect() }
 }

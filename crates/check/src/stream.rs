@@ -1,4 +1,4 @@
-//! A published stream as it stands in a folder.
+//! A published stream, read file by file.
 
 use std::{fs, path::Path};
 
@@ -64,20 +64,24 @@ pub struct Stream {
 impl Stream {
     /// Reads everything in `folder`.
     pub fn read(folder: &Path) -> Self {
+        Self::read_by(&|name| fs::read(folder.join(name)).ok())
+    }
+
+    /// Reads everything that `read` gives by its name.
+    pub fn read_by(read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Self {
         let mut stream = Self::default();
-        let Some(master) = stream.playlist(folder, MASTER) else { return stream };
+        let Some(master) = stream.playlist(read, MASTER) else { return stream };
         stream.foreign.extend(master.playlist.other_uris.iter().filter(|uri| !is_inside(uri, 2)).cloned());
         if master.playlist.variants.is_empty() {
-            stream.rendition(folder, MASTER, master, None);
+            stream.rendition(read, "", MASTER, master, None);
         } else {
             for variant in &master.playlist.variants {
                 if !is_inside(&variant.uri, 2) {
                     stream.foreign.push(variant.uri.clone());
-                } else if let Some(file) = stream.playlist(folder, &variant.uri) {
+                } else if let Some(file) = stream.playlist(read, &variant.uri) {
                     let name = variant.uri.split_once('/').map_or(variant.uri.as_str(), |(folder, _)| folder);
-                    let beside = folder.join(&variant.uri);
-                    let beside = beside.parent().unwrap_or(folder);
-                    stream.rendition(beside, name, file, Some(variant.clone()));
+                    let beside = variant.uri.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                    stream.rendition(read, &beside, name, file, Some(variant.clone()));
                 }
             }
             stream.multivariant = Some(master);
@@ -90,8 +94,8 @@ impl Stream {
         self.multivariant.iter().chain(self.renditions.iter().map(|rendition| &rendition.file))
     }
 
-    fn playlist(&mut self, folder: &Path, name: &str) -> Option<PlaylistFile> {
-        let Ok(bytes) = fs::read(folder.join(name)) else {
+    fn playlist(&mut self, read: &dyn Fn(&str) -> Option<Vec<u8>>, name: &str) -> Option<PlaylistFile> {
+        let Some(bytes) = read(name) else {
             self.missing.push(name.to_owned());
             return None;
         };
@@ -105,14 +109,22 @@ impl Stream {
         })
     }
 
-    fn rendition(&mut self, folder: &Path, name: &str, file: PlaylistFile, variant: Option<Variant>) {
+    /// The rendition called `name`, whose segments stand below `beside`: nothing, or a folder with its slash.
+    fn rendition(
+        &mut self,
+        read: &dyn Fn(&str) -> Option<Vec<u8>>,
+        beside: &str,
+        name: &str,
+        file: PlaylistFile,
+        variant: Option<Variant>,
+    ) {
         let mut segments = Vec::new();
         self.foreign.extend(file.playlist.other_uris.iter().filter(|uri| !is_inside(uri, 1)).cloned());
         for inf in &file.playlist.segments {
             let mut contents = None;
             if !is_inside(&inf.uri, 1) {
                 self.foreign.push(inf.uri.clone());
-            } else if let Ok(bytes) = fs::read(folder.join(&inf.uri)) {
+            } else if let Some(bytes) = read(&format!("{beside}{}", inf.uri)) {
                 contents = Some(Contents::read(&bytes));
             } else {
                 self.missing.push(format!("{} of {name}", inf.uri));
@@ -192,7 +204,6 @@ mod tests {
 
     #[test]
     fn an_empty_folder_is_a_stream_that_lacks_its_playlist() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(Stream::read(folder.path()).missing, [MASTER]);
+        assert_eq!(Stream::read_by(&|_| None).missing, [MASTER]);
     }
 }

@@ -34,6 +34,12 @@ impl Space {
     }
 }
 
+/// The largest file that whoever converts clips with so much room can take: with it, as large as it may be, goes the MP4 that
+/// is made of it, or the segments of its best size.
+pub fn largest_file(room: u64) -> u64 {
+    room / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

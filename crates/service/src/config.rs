@@ -32,6 +32,8 @@ pub struct Config {
     pub tombstones: Option<PathBuf>,
     /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// `TASK_DISK_BYTES`: what a task that converts a clip has for it; `None` where that is not known.
+    pub task_disk: Option<u64>,
     /// `BUCKET` and its companions.
     pub bucket: BucketConfig,
 }
@@ -54,6 +56,9 @@ pub enum ConfigError {
     /// A number that is none.
     #[error("{0} must be a whole number of seconds from 1 to 604800")]
     Seconds(&'static str),
+    /// A number of bytes that is none.
+    #[error("TASK_DISK_BYTES must be a whole number")]
+    TaskDisk,
     /// An unknown backend.
     #[error("JOB_BACKEND must be runner, batch or mediaconvert")]
     JobBackend,
@@ -107,12 +112,15 @@ impl Config {
             Some("mediaconvert") => JobBackend::MediaConvert,
             Some(_) => return Err(ConfigError::JobBackend),
         };
+        let task_disk =
+            var("TASK_DISK_BYTES").map(|text| text.parse().map_err(|_| ConfigError::TaskDisk)).transpose()?;
         Ok(Self {
             signature_life: SignatureLife::new(ttl),
             public_url: public_url.trim_end_matches('/').to_owned(),
             job_backend,
             tombstones: var("TOMBSTONES_DIR").map(PathBuf::from),
             trusted_proxies: var("TRUSTED_PROXIES").unwrap_or_default().parse()?,
+            task_disk,
             bucket,
         })
     }
@@ -146,6 +154,7 @@ mod tests {
             ("PUBLIC_URL", "clips.example"),
             ("TRUSTED_PROXIES", "10.0.0.0/40"),
             ("CLIPSET_BIND", "0.0.0.0"),
+            ("TASK_DISK_BYTES", "100 GiB"),
         ] {
             assert!(config(&[wrong]).is_err(), "{wrong:?}");
         }

@@ -87,7 +87,17 @@ pub enum BackendError {
     /// The job cannot be done; a sentence for the owner.
     #[error("{0}")]
     Refused(String),
-    /// The service is away or says no.
+    /// The service will not have it: it lacks a permission, a queue or a quota, which somebody has to mend.
+    #[error("{service} refused to {operation}: {message}")]
+    Denied {
+        /// Its name.
+        service: &'static str,
+        /// In words.
+        operation: &'static str,
+        /// Its own words.
+        message: String,
+    },
+    /// The service is away, or has too much to do.
     #[error("{service} failed to {operation}: {message}")]
     Failed {
         /// Its name.
@@ -97,6 +107,21 @@ pub enum BackendError {
         /// Its own words.
         message: String,
     },
+}
+
+impl BackendError {
+    /// A sentence for the owner of a clip whose job was not taken.
+    pub(crate) fn sentence(&self) -> String {
+        let (service, why) = match self {
+            Self::Refused(sentence) => return sentence.clone(),
+            Self::Denied { service, .. } => (service, "does not take its job"),
+            Self::Failed { service, .. } => (service, "could not be asked for a day"),
+        };
+        format!(
+            "The video could not be prepared: {service} {why}. An administrator finds the reason in the log of the events \
+             function; then try again."
+        )
+    }
 }
 
 /// Runs jobs.

@@ -54,6 +54,9 @@ pub struct Dispatch {
     pub lost: u32,
     /// Where it is.
     pub place: Place,
+    /// How often in this round the backend would not have the job.
+    #[serde(default)]
+    pub denied: u32,
     /// When this round began.
     pub since: Timestamp,
     /// The backend's id; `None` until it has taken the job.
@@ -68,7 +71,7 @@ impl Dispatch {
     /// The first round.
     pub(crate) fn first(job: JobId, now: Timestamp) -> Self {
         let outputs = Outputs::random();
-        Self { job, round: 1, lost: 0, place: Place::First, since: now, given: None, to_stop: None, outputs }
+        Self { job, round: 1, lost: 0, place: Place::First, denied: 0, since: now, given: None, to_stop: None, outputs }
     }
 
     /// The round after one that was lost.
@@ -82,7 +85,7 @@ impl Dispatch {
     }
 
     fn next(&self, now: Timestamp) -> Self {
-        Self { round: self.round + 1, since: now, given: None, outputs: Outputs::random(), ..self.clone() }
+        Self { round: self.round + 1, denied: 0, since: now, given: None, outputs: Outputs::random(), ..self.clone() }
     }
 
     /// What the round is called at the backend.

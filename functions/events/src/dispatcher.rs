@@ -30,6 +30,9 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// For so long a service that does not beat may hold a job without being asked how it goes.
 const TRUST: SignedDuration = SignedDuration::from_hours(24);
 
+/// A backend that cannot be asked for so long fails the jobs that wait for it.
+const LONGEST_AWAY: SignedDuration = SignedDuration::from_hours(24);
+
 const DISPATCHES: &str = "jobs/dispatches/";
 
 /// Gives jobs to a backend and follows them.
@@ -112,7 +115,8 @@ impl Dispatcher {
 
     async fn review_one(&self, id: &JobId, now: Timestamp, oldest: &mut Timestamp) -> Result<(), EventError> {
         let Some((job, dispatch)) = self.open(id).await? else { return self.begin(id).await };
-        if job.state == JobState::Waiting {
+        // One that is held for a service that has not taken it waits as well.
+        if job.state == JobState::Waiting || dispatch.given.is_none() {
             *oldest = job.created_at.min(*oldest);
         }
         let Some(given) = dispatch.given.clone() else { return self.submit(&job, dispatch).await };
@@ -165,15 +169,33 @@ impl Dispatcher {
         let order = Order { job, video: &video, settings: &settings, dispatch: &dispatch };
         let given = match self.backend.submit(order).await {
             Ok(given) => given,
-            Err(BackendError::Refused(reason)) => {
-                self.free(job, &dispatch.name().to_string()).await?;
-                return self.give_up(job, &reason).await;
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => return self.not_taken(job, &dispatch, error).await,
         };
         tracing::info!(job = %job.id, round = dispatch.round, given, place = ?dispatch.place, "given to the backend");
         self.measure("JobsStarted", "Count", 1.0);
         self.change(&dispatch, |found| found.given = Some(given.clone())).await.map(drop)
+    }
+
+    /// The backend has not taken the job: what may pass comes again with the event or the next review, until it is time to
+    /// tell the owner. Each time is counted, so that an alarm tells whoever can mend it.
+    async fn not_taken(&self, job: &Job, dispatch: &Dispatch, error: BackendError) -> Result<(), EventError> {
+        let is_over = match &error {
+            BackendError::Refused(_) => true,
+            BackendError::Denied { .. } => {
+                self.measure("JobsNotTaken", "Count", 1.0);
+                self.change(dispatch, |found| found.denied += 1).await?.denied >= MAX_ATTEMPTS
+            }
+            BackendError::Failed { .. } => {
+                self.measure("JobsNotTaken", "Count", 1.0);
+                dispatch.since + LONGEST_AWAY < Timestamp::now()
+            }
+        };
+        if !is_over {
+            return Err(error.into());
+        }
+        tracing::error!(job = %job.id, %error, "the job was not taken, and fails");
+        self.free(job, &dispatch.name().to_string()).await?;
+        self.give_up(job, &error.sentence()).await
     }
 
     /// Holds the job for a service that takes no lease; false if somebody else has it, or nobody may have it any more.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`look`], [`note`], [`plan`], `action`, `sweep` | the sweep: what is seen, since when it has been so, what follows, done |
 //! | `removal` | one deleted video, at once |
+//! | `whole` | whether a stream may stand for its original |
 //! | [`event`], `handler` | what AWS tells, read and dealt with |
 //! | `dispatcher`, [`dispatch`] | jobs given to a backend, followed, and begun again |
 //! | [`backend`] | the port to the services that run jobs |
@@ -30,6 +31,7 @@ mod outputs;
 mod plan;
 mod removal;
 mod sweep;
+mod whole;
 
 pub use action::{Action, Held, Rule};
 pub use dispatcher::{Dispatcher, PATIENCE};

@@ -9,7 +9,7 @@ use clipset_core::{
     id::{EncodeId, JobId, ShortId},
     job::Job,
     key::{DocumentKey, MediaKey, prefixes_of},
-    video::{ABANDONED_AFTER, HlsStream, Video, retire_at},
+    video::{ABANDONED_AFTER, HlsStream, Publication, Video, retire_at},
 };
 use clipset_service::{Service, tombstones};
 
@@ -18,6 +18,7 @@ use crate::{
     look::look,
     note::Note,
     plan::plan,
+    whole,
 };
 
 /// What a sweep did.
@@ -200,11 +201,11 @@ async fn delete(service: &Service, video: &Video, expected: impl Fn(&Video) -> b
     }
 }
 
-/// Supersedes the original of a video whose stream passed its check; runners note that, and for streams from before
-/// originals were not kept it is made up for here. The object goes with a later sweep, by the document that names it.
+/// Supersedes the original of a video whose stream passed its check; runners note that, and for MediaConvert's and those from
+/// before originals were not kept it is made up for here. The object goes with a later sweep, by the document that names it.
 async fn retire_original(service: &Service, video: &Video) -> Result<u64, BucketError> {
     let (Some(publication), Some(stream)) = (&video.publication, video.stream()) else { return Ok(0) };
-    if publication.checked.is_none() && !passes_check(service, video, stream).await? {
+    if publication.checked.is_none() && !passes_check(service, video, stream, publication).await? {
         return Ok(0);
     }
     let (encode, now) = (stream.encode, service.bucket.now());
@@ -220,26 +221,22 @@ async fn retire_original(service: &Service, video: &Video) -> Result<u64, Bucket
     }
 }
 
-async fn passes_check(service: &Service, video: &Video, stream: &HlsStream) -> Result<bool, BucketError> {
-    let local = |source| BucketError::Local { operation: "check", source };
-    let folder = tempfile::tempdir().map_err(local)?;
-    match service.bucket.download_stream(stream, folder.path()).await {
-        Ok(()) => {}
-        // Too large for the disk here, or changed meanwhile: the original stays.
-        Err(error @ (BucketError::Local { .. } | BucketError::Missing { .. })) => {
-            tracing::warn!(short_id = %video.short_id, %error, "the stream could not be checked; its original is kept");
-            return Ok(false);
-        }
+async fn passes_check(
+    service: &Service,
+    video: &Video,
+    stream: &HlsStream,
+    publication: &Publication,
+) -> Result<bool, BucketError> {
+    let fault = match whole::fault(&service.bucket, stream, publication.duration_seconds).await {
+        Ok(fault) => fault,
+        // Changed meanwhile.
+        Err(error @ BucketError::Missing { .. }) => Some(error.to_string()),
         Err(error) => return Err(error),
+    };
+    if let Some(fault) = &fault {
+        tracing::warn!(short_id = %video.short_id, fault, "the stream is not whole; its original is kept");
     }
-    let path = folder.path().to_owned();
-    let report = tokio::task::spawn_blocking(move || clipset_check::check(&path)).await;
-    let report = report.map_err(|error| local(std::io::Error::other(error)))?;
-    let broken: Vec<&str> = report.broken().map(|finding| finding.rule).collect();
-    if !broken.is_empty() {
-        tracing::warn!(short_id = %video.short_id, ?broken, "the stream breaks these rules; its original is kept");
-    }
-    Ok(broken.is_empty())
+    Ok(fault.is_none())
 }
 
 pub(crate) async fn remove_video(service: &Service, video: &Video) -> Result<u64, BucketError> {

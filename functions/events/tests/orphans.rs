@@ -44,6 +44,7 @@ impl World {
             job_backend: JobBackend::Runner,
             tombstones: None,
             trusted_proxies: clipset_service::TrustedProxies::default(),
+            task_disk: None,
             bucket: BucketConfig {
                 bucket: "clipset".into(),
                 endpoint: Some(endpoint),

@@ -7,6 +7,9 @@ use clipset_core::signing::SignatureLife;
 
 use crate::ffmpeg::Tools;
 
+/// One run of FFmpeg takes no longer, unless the environment says otherwise: three days.
+const LONGEST: Duration = Duration::from_secs(3 * 86_400);
+
 /// Everything that a runner needs to know.
 #[derive(Debug, Clone)]
 pub struct TranscoderConfig {
@@ -20,8 +23,8 @@ pub struct TranscoderConfig {
     pub runner_name: String,
     /// FFmpeg and ffprobe.
     pub tools: Tools,
-    /// For one run of FFmpeg; else by the clip's length.
-    pub time_limit: Option<Duration>,
+    /// The most that one run of FFmpeg gets, which is less for most clips.
+    pub longest: Duration,
     /// How often the job marker is asked for news.
     pub poll: Duration,
 }
@@ -64,7 +67,7 @@ impl TranscoderConfig {
                 ffmpeg: var("FFMPEG").map_or(tools.ffmpeg, PathBuf::from),
                 ffprobe: var("FFPROBE").map_or(tools.ffprobe, PathBuf::from),
             },
-            time_limit: seconds("TRANSCODER_TIME_LIMIT_SECONDS")?.map(Duration::from_secs),
+            longest: seconds("TRANSCODER_TIME_LIMIT_SECONDS")?.map_or(LONGEST, Duration::from_secs),
             poll,
         })
     }

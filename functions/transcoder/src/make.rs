@@ -119,7 +119,7 @@ impl Task<'_> {
             recipe: Recipe { plan, settings: &self.settings, encoder, renditions: renditions.collect() },
             folder: source.folder.path(),
             input: Path::new(INPUT),
-            allowance: source.allowance(&self.settings, inner.config.time_limit, encoder == Encoder::Nvenc),
+            allowance: source.allowance(&self.settings, inner.config.longest, encoder == Encoder::Nvenc),
             most_bytes: source.most_bytes(),
             encode,
             // MP4 and storyboard are made of them; those of a copied clip are made of the upload.
@@ -148,7 +148,7 @@ impl Task<'_> {
     async fn make_mp4(&self, source: &Source, encoder: Encoder) -> Result<Made, Failure> {
         let (plan, inner) = (&source.plan, self.inner);
         let args = mp4(plan, &self.settings, encoder, Path::new(INPUT), MP4);
-        let allowance = source.allowance(&self.settings, inner.config.time_limit, encoder == Encoder::Nvenc);
+        let allowance = source.allowance(&self.settings, inner.config.longest, encoder == Encoder::Nvenc);
         let running = inner.config.tools.start(args, allowance, source.folder.path())?;
         let mut seconds = running.seconds();
         let mut end = pin!(running.end());

@@ -1,10 +1,12 @@
 //! The conditional writes by which players get what was made.
 
-use clipset_bucket::UpdateError;
+use clipset_bucket::{Bucket, UpdateError};
+use clipset_check::Report;
 use clipset_core::{
     job::JobKind,
-    video::{Publication, Video, retire_at},
+    video::{HlsStream, Publication, Video, retire_at},
 };
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     extras::{Kind, Making},
@@ -12,10 +14,28 @@ use crate::{
     held::Progress,
     make::Made,
     phases::Task,
-    plan::Plan,
+    plan::{Picture, Plan},
     segments::MediaStore,
     source::Source,
 };
+
+/// Checks the stream as the bucket has it, by memory alone: the job's folder may have filled the disk. Whoever drops this ends
+/// the check with its next question.
+async fn checked(bucket: &Bucket, stream: &HlsStream) -> Result<Report, Failure> {
+    let (ask, mut asked) = mpsc::channel::<(String, oneshot::Sender<Option<Vec<u8>>>)>(1);
+    let check = tokio::task::spawn_blocking(move || {
+        clipset_check::check_by(|name| {
+            let (give, given) = oneshot::channel();
+            ask.blocking_send((name.to_owned(), give)).ok()?;
+            given.blocking_recv().ok().flatten()
+        })
+    });
+    while let Some((name, give)) = asked.recv().await {
+        // It is gone when the check broke off, which is told below.
+        let _ = give.send(bucket.file_of(stream, &name).await?);
+    }
+    check.await.map_err(|error| Failure::passing(format!("the check of the stream broke off: {error}")))
+}
 
 impl Task<'_> {
     /// Players get what was made from now on: the one conditional write.
@@ -55,6 +75,10 @@ impl Task<'_> {
         if published.poster.is_none() {
             self.extra(Kind::Poster, published, source).await?;
         }
+        if published.hls.is_some() && source.plan.picture == Picture::Encode {
+            // What follows is made of our own segments, and the disk has no room for a third copy.
+            source.drop_upload().await;
+        }
         if published.progressive.is_none() && published.hls.is_some() && self.settings.progressive_fallback {
             self.extra(Kind::Mp4, published, source).await?;
         }
@@ -71,10 +95,7 @@ impl Task<'_> {
         if self.settings.keep_originals {
             return Ok(());
         }
-        let folder = self.inner.scratch.job_folder()?;
-        self.inner.bucket.download_stream(stream, folder.path()).await?;
-        let report = tokio::task::spawn_blocking(move || clipset_check::check(folder.path())).await;
-        let report = report.map_err(|error| Failure::passing(format!("the check of the stream broke off: {error}")))?;
+        let report = checked(&self.inner.bucket, stream).await?;
         let broken: Vec<&str> = report.broken().map(|finding| finding.rule).collect();
         if !broken.is_empty() {
             let note = format!("the original is kept, for the stream breaks these rules: {}", broken.join(", "));
@@ -97,7 +118,7 @@ impl Task<'_> {
             bucket: &inner.bucket,
             source,
             settings: &self.settings,
-            allowance: source.allowance(&self.settings, inner.config.time_limit, false),
+            allowance: source.allowance(&self.settings, inner.config.longest, false),
         };
         let files = match making.files(kind, published).await {
             Ok(files) => files,

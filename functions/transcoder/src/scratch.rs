@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clipset_core::disk::Space;
+use clipset_core::disk::{Space, largest_file};
 use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 
@@ -80,7 +80,7 @@ impl Scratch {
     /// [`Failure::NoSpace`].
     pub fn make_sure_of(&self, bytes: u64) -> Result<(), Failure> {
         // Where the file system does not say, the write itself will.
-        let fits = space(&self.root).is_none_or(|space| bytes.saturating_mul(2) < space.room());
+        let fits = space(&self.root).is_none_or(|space| bytes < largest_file(space.room()));
         if fits { Ok(()) } else { Err(Failure::NoSpace(DISK_FULL)) }
     }
 }

@@ -73,14 +73,20 @@ impl Source {
         Ok(())
     }
 
+    /// Removes the upload from the disk: nothing more is made of it.
+    pub async fn drop_upload(&self) {
+        // Not there any more after another attempt; whatever else is wrong, the folder goes with the job.
+        let _ = tokio::fs::remove_file(self.folder.path().join(INPUT)).await;
+    }
+
     /// Seconds of work, about, for the first `sizes` of the plan's renditions.
     pub fn work_seconds(&self, settings: &Settings, sizes: usize) -> f64 {
         self.plan.work_seconds(&self.probe, &self.contents, settings, sizes)
     }
 
-    /// What one run of FFmpeg on it may use; `limit` overrides the time.
-    pub fn allowance(&self, settings: &Settings, limit: Option<Duration>, gpu: bool) -> Allowance {
-        Allowance { time: limit.unwrap_or_else(|| self.time(settings)), file_size: (4 * self.bytes).max(16 * GIB), gpu }
+    /// What one run of FFmpeg on it may use; no longer than `longest`.
+    pub fn allowance(&self, settings: &Settings, longest: Duration, gpu: bool) -> Allowance {
+        Allowance { time: self.time(settings).min(longest), file_size: (4 * self.bytes).max(16 * GIB), gpu }
     }
 
     /// Bytes that all segments together may have.
@@ -88,10 +94,10 @@ impl Source {
         (10 * self.bytes).max(32 * GIB)
     }
 
-    /// Twenty times the work that it is, and ten minutes more; at most three days.
+    /// Twenty times the work that it is, and ten minutes more.
     fn time(&self, settings: &Settings) -> Duration {
         let seconds = 600.0 + 20.0 * self.work_seconds(settings, self.plan.rungs.len());
-        Duration::from_secs_f64(seconds.min(3.0 * 86_400.0))
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }
 

@@ -3,9 +3,11 @@
 use axum::extract::State;
 use clipset_core::{
     Timestamp,
+    disk::largest_file,
     id::{EncodeId, ShortId, Username},
     key::MediaKey,
     parts::{LARGEST_PART, PartPlan, PartPlanError},
+    settings::Settings,
     size::{Round, said},
     video::{Upload, Video},
 };
@@ -60,7 +62,7 @@ pub(crate) async fn begin(
     let title = name::title(metadata.get("title").and_then(Value::as_str), &file_name)?;
     let plan = plan(&metadata)?;
     let settings = service.settings.current().await?;
-    require_allowed(plan.size, settings.max_file_size_bytes)?;
+    require_allowed(&service, plan.size, &settings)?;
     if service.disk.is_too_small_for(plan.size) {
         return Err(Problem::disk_full());
     }
@@ -99,16 +101,27 @@ fn plan(metadata: &Map<String, Value>) -> Result<PartPlan, Problem> {
     })
 }
 
-/// 413 for a file over the limit for each.
+/// 413 for a file over the limit for each, or one that could not be converted.
 ///
 /// # Errors
 /// [`Problem`] 413.
-pub(super) fn require_allowed(size: u64, most: u64) -> Result<(), Problem> {
-    if size <= most {
-        return Ok(());
+pub(super) fn require_allowed(service: &Service, size: u64, settings: &Settings) -> Result<(), Problem> {
+    let most = settings.max_file_size_bytes;
+    let (has, allowed) = (said(size, Round::Up), said(most, Round::Down));
+    if size > most {
+        return Err(Problem::too_large(format!(
+            "The file has {has}, and {allowed} are allowed: choose a smaller one."
+        )));
     }
-    let (size, most) = (said(size, Round::Up), said(most, Round::Down));
-    Err(Problem::too_large(format!("The file has {size}, and {most} are allowed: choose a smaller one.")))
+    match service.config.task_disk.map(largest_file) {
+        Some(room) if size > room => {
+            let room = said(room, Round::Down);
+            Err(Problem::too_large(format!(
+                "The file has {has}, and there is room to convert one of {room}: choose a smaller one."
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A number of bytes, however a form wrote it.

@@ -117,7 +117,7 @@ async fn put_together(service: &Service, video: &Video, key: &MediaKey, sent: &[
 async fn reserve_what_arrived(service: &Service, video: &Video, size: u64) -> Result<(), Problem> {
     let original = video.upload.original.ok_or_else(no_such_upload)?;
     let settings = service.settings.current().await?;
-    let reserved = match require_allowed(size, settings.max_file_size_bytes) {
+    let reserved = match require_allowed(service, size, &settings) {
         Ok(()) => quota::reserve(service, &video.owner, original, size, settings.weekly_upload_limit_bytes).await,
         Err(problem) => Err(problem),
     };

@@ -67,6 +67,7 @@ impl TestApp {
             job_backend: JobBackend::Runner,
             tombstones: Some(folder.path().join("tombstones")),
             trusted_proxies: TrustedProxies::default(),
+            task_disk: None,
             bucket: BucketConfig {
                 bucket: "clipset".into(),
                 endpoint: Some(endpoint.clone()),

@@ -313,6 +313,15 @@ async fn a_size_is_asked_for_and_checked_before_the_first_byte() {
 }
 
 #[tokio::test]
+async fn a_file_that_no_task_could_convert_is_refused_before_the_first_byte() {
+    let app = TestApp::start_with(|config| config.task_disk = Some(2 << 20)).await;
+    let ada = app.ada();
+    ask(&app, &ada, json!({"size": 1 << 20})).await.expect(200);
+    let told = ask(&app, &ada, json!({"size": (1 << 20) + 1})).await.expect(413).json();
+    assert_eq!(told["detail"], "The file has 1.1 MB, and there is room to convert one of 1 MB: choose a smaller one.");
+}
+
+#[tokio::test]
 async fn parts_are_as_long_as_the_client_says_and_else_as_uppy_makes_them() {
     let app = TestApp::start().await;
     let ada = app.ada();

@@ -1,10 +1,11 @@
-//! Jobs as containers of AWS Batch: `clipset-transcoder run JOB`, which takes the job's lease itself.
+//! Jobs as containers of AWS Batch: `clipset-transcoder run JOB`, which takes the job's lease itself. How long one may take
+//! stands in the job definition.
 
 use async_trait::async_trait;
 use aws_sdk_batch::{
     Client,
-    error::{DisplayErrorContext, SdkError},
-    types::{EvaluateOnExit, JobTimeout, KeyValuesPair, RetryAction, RetryStrategy},
+    error::{ProvideErrorMetadata, SdkError},
+    types::{EvaluateOnExit, KeyValuesPair, RetryAction, RetryStrategy},
 };
 use clipset_bucket::SdkConfig;
 
@@ -14,9 +15,6 @@ use crate::{
     dispatch::Place,
     event::batch_report,
 };
-
-/// One container may take so long: the longest clip on the slowest machine, with a margin.
-const LONGEST_SECONDS: i32 = 12 * 3600;
 
 /// A machine that spot takes away is replaced by Batch itself so often.
 const SPOT_ATTEMPTS: i32 = 3;
@@ -78,7 +76,6 @@ impl Backend for Batch {
             .job_definition(definition)
             .parameters("job", order.job.id.as_str())
             .retry_strategy(retry)
-            .timeout(JobTimeout::builder().attempt_duration_seconds(LONGEST_SECONDS).build())
             .send()
             .await;
         let id = submitted.map_err(|error| failed("take a job", error))?.job_id;
@@ -107,6 +104,9 @@ impl Backend for Batch {
 
 const SERVICE: &str = "AWS Batch";
 
-fn failed<E: std::error::Error + Send + Sync + 'static>(operation: &'static str, error: SdkError<E>) -> BackendError {
-    BackendError::Failed { service: SERVICE, operation, message: DisplayErrorContext(error).to_string() }
+fn failed<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    operation: &'static str,
+    error: SdkError<E>,
+) -> BackendError {
+    super::failed(SERVICE, operation, error)
 }

@@ -7,6 +7,7 @@ mod tombstones;
 
 use std::sync::Arc;
 
+use aws_sdk_batch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use clipset_bucket::SdkConfig;
 use clipset_logs::init_logs;
 use clipset_service::{JobBackend, Metrics, Service};
@@ -17,7 +18,10 @@ pub use config::{BackendConfigError, BatchConfig, ConvertConfig, EdgeConfig, Que
 pub use convert::Convert;
 pub use tombstones::CloudFront;
 
-use crate::{Dispatcher, Edge, Events, backend::Backend};
+use crate::{
+    Dispatcher, Edge, Events,
+    backend::{Backend, BackendError},
+};
 
 /// Answers Lambda's events until Lambda ends the process.
 ///
@@ -56,4 +60,20 @@ fn backend(service: &Service, aws: &SdkConfig) -> Result<Option<Arc<dyn Backend>
             Some(Arc::new(Convert::new(config, aws)))
         }
     })
+}
+
+/// What `service` said instead of doing it. That the caller is at fault is told by the status, but for too many requests, which
+/// pass, and for keys that are just being renewed.
+fn failed<E>(service: &'static str, operation: &'static str, error: SdkError<E>) -> BackendError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.code().unwrap_or_default();
+    let passes = code.contains("Throttl") || code.contains("TooManyRequests") || code.contains("Expired");
+    let message = DisplayErrorContext(error).to_string();
+    match status {
+        Some(400..=404) if !passes => BackendError::Denied { service, operation, message },
+        _ => BackendError::Failed { service, operation, message },
+    }
 }

@@ -58,7 +58,7 @@ async fn begun(world: &World) -> (Job, String) {
 }
 
 #[tokio::test]
-async fn a_new_job_is_submitted_once_with_its_name_queue_time_limit_and_retries() {
+async fn a_new_job_is_submitted_once_with_its_name_queue_and_retries_and_no_time_limit_of_its_own() {
     let world = World::batch().await;
     let (_, job) = world.uploaded().await;
     for event in ["s3-notification-queue", "s3-eventbridge-queue", "s3-notification-queue"] {
@@ -76,7 +76,6 @@ async fn a_new_job_is_submitted_once_with_its_name_queue_time_limit_and_retries(
             "parameters": {"job": job.id.as_str()},
             "retryStrategy": {"attempts": 3, "evaluateOnExit": [
                 {"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]},
-            "timeout": {"attemptDurationSeconds": 43200},
         })
     );
 }
@@ -103,6 +102,22 @@ async fn a_job_that_was_not_taken_is_submitted_by_the_next_event_or_sweep() {
     world.sweep().await;
     assert_eq!(rounds(&world, &job), 1);
     assert!(world.dispatch(&job.id).await.unwrap().given.is_some());
+}
+
+#[tokio::test]
+async fn a_job_that_batch_will_not_have_fails_with_a_sentence_and_too_many_requests_pass() {
+    let world = World::batch().await;
+    for (status, fails) in [(403, true), (429, false)] {
+        let (video, job) = world.uploaded().await;
+        world.services.with(|known| known.failing = Some(status));
+        let event = crate::world::event("s3-notification-queue", &job, "", 1);
+        for _ in 0..3 {
+            let _ = world.events.handle(&event).await;
+        }
+        let phase = world.video(&video.short_id).await.phase;
+        assert_eq!(matches!(phase, Phase::Failed { .. }), fails, "{status}: {phase:?}");
+        world.services.with(|known| known.failing = None);
+    }
 }
 
 #[tokio::test]

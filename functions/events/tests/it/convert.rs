@@ -154,6 +154,48 @@ async fn a_file_that_mediaconvert_cannot_read_fails_at_once_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_job_that_the_service_will_not_have_fails_with_a_sentence_after_three_tries_and_each_is_counted() {
+    // As for want of `mediaconvert:Probe`: the lease is taken before it is asked.
+    let world = world().await;
+    world.services.with(|known| known.failing = Some(403));
+    let (video, job) = world.uploaded().await;
+    let event = crate::world::event("s3-notification-queue", &job, "", 1);
+    for _ in 0..2 {
+        world.events.handle(&event).await.expect_err("it comes again");
+    }
+    assert_eq!(world.video(&video.short_id).await.phase, Phase::Processing);
+    world.events.handle(&event).await.unwrap();
+    let Phase::Failed { error } = world.video(&video.short_id).await.phase else { panic!("it has not failed") };
+    assert_eq!(
+        error,
+        "The video could not be prepared: MediaConvert does not take its job. An administrator finds the reason in the log of \
+         the events function; then try again."
+    );
+    assert_eq!((world.measured("JobsNotTaken"), world.measured("JobsFailed")), (vec![1.0; 3], vec![1.0]));
+    assert_eq!(world.dispatch(&job.id).await, None);
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_is_waited_for_a_day_and_its_waiting_jobs_are_told_of() {
+    let world = world().await;
+    world.services.with(|known| known.failing = Some(503));
+    let (video, job) = world.uploaded().await;
+    let event = crate::world::event("s3-notification-queue", &job, "", 1);
+    for _ in 0..5 {
+        world.events.handle(&event).await.expect_err("it comes again");
+    }
+    assert_eq!(world.measured("JobsNotTaken").len(), 5);
+    world.delay(&job.id, 40).await;
+    world.events.handle(&serde_json::json!({"clipset": "review"})).await.expect_err("it comes again");
+    let age = world.measured("QueueAge").pop().unwrap();
+    assert!((2400.0..2500.0).contains(&age), "held, and not begun: {age} s");
+    world.age(&job.id, 25 * 60).await;
+    world.events.handle(&event).await.unwrap();
+    let Phase::Failed { error } = world.video(&video.short_id).await.phase else { panic!("it has not failed") };
+    assert!(error.contains("MediaConvert could not be asked for a day"), "{error}");
+}
+
+#[tokio::test]
 async fn a_job_is_created_once_and_shows_its_progress() {
     let world = world().await;
     let (video, job, dispatch) = begun(&world).await;

@@ -1,6 +1,6 @@
 //! One bucket, the services, and a video whose job stands in the queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clipset_bucket::{BucketConfig, StaticCredentials};
 use clipset_core::{
@@ -18,7 +18,7 @@ use clipset_events::{
     dispatch::Dispatch,
 };
 use clipset_local_bucket::Server;
-use clipset_service::{Config, JobBackend, Secrets, Service};
+use clipset_service::{Config, JobBackend, Metrics, Secrets, Service};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) service: Arc<Service>,
     pub(crate) services: Services,
     pub(crate) events: Events,
+    lines: Arc<Mutex<Vec<Value>>>,
     _folder: TempDir,
 }
 
@@ -71,6 +72,7 @@ impl World {
             job_backend: JobBackend::Batch,
             tombstones: None,
             trusted_proxies: clipset_service::TrustedProxies::default(),
+            task_disk: None,
             bucket: BucketConfig {
                 bucket: "clipset".into(),
                 endpoint: Some(endpoint),
@@ -81,11 +83,16 @@ impl World {
         };
         let service = Service::new(config, Secrets::unknown()).await;
         let services = Services::start().await;
-        let dispatcher = Dispatcher::new(service.clone(), backend(&services), None);
+        let lines: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let kept = Arc::clone(&lines);
+        let metrics = Metrics::new("Clipset/test".into(), "events".into(), move |line| {
+            kept.lock().unwrap().push(serde_json::from_str(line).unwrap());
+        });
+        let dispatcher = Dispatcher::new(service.clone(), backend(&services), Some(metrics));
         let edge = EdgeConfig { store: Some(STORE.into()), distribution: Some("E2EXAMPLE".into()) };
         let edge: Box<dyn Edge> = Box::new(CloudFront::new(edge, &services.aws));
         let events = Events::new(service.clone(), Some(dispatcher), Some(edge));
-        Self { service, services, events, _folder: folder }
+        Self { service, services, events, lines, _folder: folder }
     }
 
     /// A video whose upload is complete, with its job in the queue.
@@ -132,6 +139,20 @@ impl World {
     pub(crate) async fn dispatch(&self, id: &JobId) -> Option<Dispatch> {
         let found = self.service.bucket.read(&DocumentKey::Dispatch(id.clone())).await.unwrap();
         found.map(|found| found.value)
+    }
+
+    /// What was measured under this name, in order.
+    pub(crate) fn measured(&self, name: &str) -> Vec<f64> {
+        self.lines.lock().unwrap().iter().filter_map(|line| line[name].as_f64()).collect()
+    }
+
+    /// Makes the job look as if it had been made `minutes` ago.
+    pub(crate) async fn delay(&self, id: &JobId, minutes: i64) {
+        let delayed = self.service.jobs.update(id, |job| {
+            job.created_at -= jiff::SignedDuration::from_mins(minutes);
+            Ok::<_, clipset_core::job::JobError>(())
+        });
+        delayed.await.unwrap();
     }
 
     /// Makes the present round look as if it had begun `minutes` ago.

@@ -6,7 +6,7 @@ mod source;
 use async_trait::async_trait;
 use aws_sdk_mediaconvert::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     types::{JobSettings, ProbeInputFile, StatusUpdateInterval},
 };
 use clipset_bucket::SdkConfig;
@@ -121,6 +121,9 @@ impl Backend for Convert {
 
 const SERVICE: &str = "MediaConvert";
 
-fn failed<E: std::error::Error + Send + Sync + 'static>(operation: &'static str, error: SdkError<E>) -> BackendError {
-    BackendError::Failed { service: SERVICE, operation, message: DisplayErrorContext(error).to_string() }
+fn failed<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    operation: &'static str,
+    error: SdkError<E>,
+) -> BackendError {
+    super::failed(SERVICE, operation, error)
 }

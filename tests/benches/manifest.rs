@@ -121,7 +121,7 @@ fn serve(store: &Store, address: &str) -> Process {
 /// A video that is published as 450 segments (their bytes are not asked for).
 async fn publish(store: &Store) -> ShortId {
     let (encode, now) = (EncodeId::random(), Timestamp::now());
-    let segment = |n: usize| Segment { duration: 4.0, uri: format!("segment{n:03}.ts") };
+    let segment = |n: usize| Segment { duration: 4.0, uri: format!("segment{n:03}.ts"), pieces: Vec::new() };
     let playlist = MediaPlaylist { segments: (0..SEGMENTS).map(segment).collect(), ended: true };
     store.bucket.put_bytes(&MediaKey::Master(encode), playlist.to_text(4)).await.expect("stored");
     let short_id = ShortId::random();

@@ -2,31 +2,13 @@
 // with an empty cache and a full one. Medians of pairs in one run.
 //
 //   cargo build --locked --workspace --bins && npm --prefix web run build && npm --prefix tests/browser run first-frame
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { bare, median, pagesWithBare } from './bare.mjs'
 import { openBrowser, signIn } from './harness.mjs'
 import { makeClip } from './media.mjs'
-import { PAGES, root, startStack } from './stack.mjs'
+import { startStack } from './stack.mjs'
 
 const ROUNDS = 15
-
-const BARE = `<!doctype html><title>Bare</title><video controls width="1280"></video>
-<script src="/bare/hls.light.min.js"></script>
-<script>
-  const hls = new Hls({ workerPath: '/bare/hls.worker.js' })
-  hls.loadSource(decodeURIComponent(location.hash.slice(1)))
-  hls.attachMedia(document.querySelector('video'))
-</script>`
-
-/** The pages as they were built, and the bare one beside them. */
-function pagesWithBare() {
-  const folder = mkdtempSync(join(tmpdir(), 'clipset-pages-'))
-  cpSync(PAGES, folder, { recursive: true })
-  for (const file of ['hls.light.min.js', 'hls.worker.js']) cpSync(join(root, 'web/node_modules/hls.js/dist', file), join(folder, 'bare', file))
-  writeFileSync(join(folder, 'bare/index.html'), BARE)
-  return folder
-}
 
 /** ms from the start of the navigation to the first picture. */
 async function firstFrame(page, address) {
@@ -36,10 +18,8 @@ async function firstFrame(page, address) {
   return page.evaluate(() => globalThis.firstFrame)
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
-
 const pages = pagesWithBare()
-const stack = await startStack({}, pages)
+const stack = await startStack({}, pages.folder)
 const { context, page, close } = await openBrowser()
 try {
   const shortId = await stack.upload(await makeClip(join(stack.folder, 'a.mp4'), { seconds: 30, size: '1280x720' }), 'First')
@@ -57,7 +37,7 @@ try {
   })
   const devtools = await context.newCDPSession(page)
   const addresses = {
-    bare: `${stack.url}/bare/index.html#${encodeURIComponent(`${manifest_url}?token=${playback_token}`)}`,
+    bare: bare(stack.url, 'hls', `${manifest_url}?token=${playback_token}`),
     watch: `${stack.url}/v/${shortId}`,
   }
   for (const cache of ['cold', 'warm']) {
@@ -74,5 +54,5 @@ try {
 } finally {
   await close()
   await stack.stop()
-  rmSync(pages, { recursive: true, force: true })
+  pages.remove()
 }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { chromium } from 'playwright-core'
+import { chromium, firefox } from 'playwright-core'
 import axe from 'axe-core'
 import { root } from './stack.mjs'
 
@@ -24,24 +24,29 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-const open = new Set()
+const running = new Set()
 
 // A test that failed left its browser open, which would keep the run from ending. Measurements are no tests.
-if (process.env.NODE_TEST_CONTEXT) after(() => Promise.all([...open].map((context) => context.close())))
+if (process.env.NODE_TEST_CONTEXT) after(() => Promise.all([...running].map((context) => context.close())))
 
 /** Starts Chromium with a profile of its own. `close` ends it and asserts that the policy was never violated. */
-export async function openBrowser({ viewport = DESK, colorScheme = 'light', args = [], ...more } = {}) {
+export const openBrowser = ({ args = [], ...more } = {}) =>
+  open(chromium, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...args], ...more })
+
+/** The same of Debian's Firefox, which is driven by WebDriver BiDi. */
+export const openFirefox = (more = {}) =>
+  open(firefox, { channel: 'moz-firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', colorScheme: null, reducedMotion: null, firefoxUserPrefs: { 'media.autoplay.default': 0 }, ...more })
+
+async function open(browser, more) {
   const profile = mkdtempSync(join(tmpdir(), 'clipset-browser-'))
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [...FLAGS, ...args],
+  const context = await browser.launchPersistentContext(profile, {
     headless: true,
-    viewport,
-    colorScheme,
+    viewport: DESK,
+    colorScheme: 'light',
     reducedMotion: 'reduce',
     ...more,
   })
-  open.add(context)
+  running.add(context)
   const violations = []
   const errors = []
   await context.exposeBinding('clipsetViolation', (_source, text) => violations.push(text))
@@ -65,7 +70,7 @@ export async function openBrowser({ viewport = DESK, colorScheme = 'light', args
     page,
     violations,
     async close() {
-      open.delete(context)
+      running.delete(context)
       await context.close()
       rmSync(profile, { recursive: true, force: true })
       assert.deepEqual(violations, [], 'the Content-Security-Policy was violated')

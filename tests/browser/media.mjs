@@ -27,3 +27,16 @@ export async function makeLargeClip(file, bytes) {
   )
   return file
 }
+
+/** 1080p at a steady 5 Mbit/s with an IDR picture every 2 s, in little work: some seconds of it over and over. */
+export async function makeSteadyClip(file, { seconds, rate }) {
+  const part = `${file}.part.mp4`
+  await ffmpeg(
+    ...['-f', 'lavfi', '-i', `testsrc2=size=1920x1080:rate=${rate}:duration=20,noise=alls=12:allf=t`],
+    ...['-f', 'lavfi', '-i', 'sine=frequency=440:duration=20', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+    ...['-g', String(rate * 2), '-keyint_min', String(rate * 2), '-b:v', '5M', '-minrate', '5M', '-maxrate', '5M', '-bufsize', '5M'],
+    ...['-x264-params', 'nal-hrd=cbr', '-c:a', 'aac', '-shortest', part],
+  )
+  await ffmpeg('-stream_loop', String(Math.ceil(seconds / 20) - 1), '-i', part, '-c', 'copy', '-t', String(seconds), file)
+  return file
+}

@@ -86,7 +86,7 @@ impl World {
     /// If the bucket fails.
     pub async fn publish_again(&self, video: &Video, renditions: &[&str], segments: usize, number: u32) -> Video {
         let encode = EncodeId::random();
-        let segment = |n: usize| Segment { duration: 4.0, uri: format!("segment{n:03}.ts") };
+        let segment = |n: usize| Segment { duration: 4.0, uri: format!("segment{n:03}.ts"), pieces: Vec::new() };
         let playlist = MediaPlaylist { segments: (0..segments).map(segment).collect(), ended: true }.to_text(4);
         let names: Vec<RenditionName> = renditions.iter().map(|name| name.parse().expect("a name")).collect();
         let folders: Vec<_> = if names.is_empty() { vec![None] } else { names.iter().cloned().map(Some).collect() };

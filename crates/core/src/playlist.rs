@@ -7,7 +7,7 @@ use quick_m3u8::{
     HlsLine, Reader, Writer,
     config::{ParsingOptions, ParsingOptionsBuilder},
     tag::{
-        DecimalResolution, HlsPlaylistType, KnownTag,
+        DecimalResolution, HlsPlaylistType, KnownTag, UnknownTag,
         hls::{self, Tag},
     },
 };
@@ -38,7 +38,22 @@ pub struct Segment {
     pub duration: f64,
     /// Relative to the playlist.
     pub uri: String,
+    /// What it can be played from, if that is more than its beginning; together they are the segment.
+    pub pieces: Vec<Piece>,
 }
+
+/// A part of a segment that needs none before it: program tables, then an IDR picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Piece {
+    /// Seconds.
+    pub duration: f64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The pieces of the segment that comes next, `{seconds}/{bytes}` with commas between. Players that do not know the tag
+/// ignore it (RFC 8216 §6.3.1) and load whole segments; ours asks for a segment from a piece on.
+const PIECES: &str = "-X-CLIPSET-PIECES";
 
 /// A complete (VOD) media playlist whose segments each start with an IDR picture.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,14 +91,17 @@ impl MediaPlaylist {
     pub fn parse(text: &str) -> Result<Self, PlaylistError> {
         let mut playlist = Self::default();
         let mut duration = None;
+        let mut pieces = Vec::new();
         for line in Lines::of(text, ParsingOptions::default())? {
             match line? {
+                HlsLine::UnknownTag(tag) if tag.name() == PIECES => pieces = read_pieces(&tag)?,
                 HlsLine::KnownTag(KnownTag::Hls(Tag::Inf(inf))) => duration = Some(inf.duration()),
                 HlsLine::KnownTag(KnownTag::Hls(Tag::Endlist(_))) => playlist.ended = true,
                 HlsLine::Uri(uri) => {
                     let duration =
                         duration.take().ok_or_else(|| PlaylistError::Malformed(format!("{uri} without its EXTINF")))?;
-                    playlist.segments.push(Segment { duration, uri: uri.into_owned() });
+                    let pieces = std::mem::take(&mut pieces);
+                    playlist.segments.push(Segment { duration, uri: uri.into_owned(), pieces });
                 }
                 _ => {}
             }
@@ -113,6 +131,11 @@ impl MediaPlaylist {
             HlsLine::from(hls::IndependentSegments),
         ];
         for segment in &self.segments {
+            if segment.pieces.len() > 1 {
+                let pieces: Vec<String> =
+                    segment.pieces.iter().map(|piece| format!("{:.6}/{}", piece.duration, piece.bytes)).collect();
+                lines.push(HlsLine::Comment(format!("EXT{PIECES}:{}", pieces.join(",")).into()));
+            }
             // The comma is not optional in RFC 8216 §4.3.2.1, and players have come to want it.
             lines.push(HlsLine::Comment(format!("EXTINF:{:.6},", segment.duration).into()));
             lines.push(HlsLine::Uri(segment.uri.as_str().into()));
@@ -122,6 +145,16 @@ impl MediaPlaylist {
         }
         write(lines)
     }
+}
+
+fn read_pieces(tag: &UnknownTag<'_>) -> Result<Vec<Piece>, PlaylistError> {
+    let value = tag.value().map(|value| String::from_utf8_lossy(value.0).into_owned()).unwrap_or_default();
+    let piece = |text: &str| {
+        let (duration, bytes) = text.split_once('/')?;
+        Some(Piece { duration: duration.parse().ok()?, bytes: bytes.parse().ok()? })
+    };
+    let pieces: Option<Vec<Piece>> = value.split(',').map(piece).collect();
+    pieces.ok_or_else(|| PlaylistError::Malformed(format!("#EXT{PIECES}:{value}")))
 }
 
 /// What a multivariant playlist that another program wrote says of its variants, and their URIs. Names are not read:
@@ -318,14 +351,22 @@ mod tests {
     fn what_is_written_reads_back_the_same() {
         let playlist = MediaPlaylist {
             segments: vec![
-                Segment { duration: 4.0, uri: "segment000.ts".into() },
-                Segment { duration: 3.966_667, uri: "segment001.ts".into() },
+                Segment {
+                    duration: 4.0,
+                    uri: "segment000.ts".into(),
+                    pieces: vec![Piece { duration: 1.5, bytes: 1880 }, Piece { duration: 2.5, bytes: 3760 }],
+                },
+                Segment { duration: 3.966_667, uri: "segment001.ts".into(), pieces: Vec::new() },
             ],
             ended: true,
         };
         let text = playlist.to_text(playlist.target_duration());
         assert!(text.contains("#EXT-X-TARGETDURATION:4\n"), "{text}");
-        assert!(text.contains("\n#EXTINF:3.966667,\nsegment001.ts\n"), "{text}");
+        assert!(
+            text.contains("\n#EXT-X-CLIPSET-PIECES:1.500000/1880,2.500000/3760\n#EXTINF:4.000000,\nsegment000.ts\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nsegment000.ts\n#EXTINF:3.966667,\nsegment001.ts\n"), "{text}");
         assert!(text.contains("#EXT-X-PLAYLIST-TYPE:VOD\n") && text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
         assert_eq!(MediaPlaylist::parse(&text), Ok(playlist));
     }

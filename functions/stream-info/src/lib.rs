@@ -91,18 +91,32 @@ async fn stream_info(
     Query(token): Query<TokenQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let info = told(&service, &headers, &token, &short_id).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(info)).into_response())
+}
+
+/// What whoever shows this token is told, by this route or along with another answer.
+///
+/// # Errors
+/// [`Problem`] 401, 404, 503.
+pub async fn told(
+    service: &Service,
+    headers: &HeaderMap,
+    token: &TokenQuery,
+    short_id: &ShortId,
+) -> Result<StreamInfo, Problem> {
     // Both at once: at most two reads in sequence on this path. A token that is none costs no read.
-    let watcher = service.gate.watcher(&headers, &token, &short_id);
-    let (watcher, video) = tokio::try_join!(biased; watcher, async { Ok(service.video(&short_id).await) })?;
+    let watcher = service.gate.watcher(headers, token, short_id);
+    let (watcher, video) = tokio::try_join!(biased; watcher, async { Ok(service.video(short_id).await) })?;
     let video = video?;
     let info = async {
         match &video.publication {
-            Some(publication) => Ok(playable(&service, &video, publication, &watcher)),
-            None => waiting(&service, &video).await,
+            Some(publication) => Ok(playable(service, &video, publication, &watcher)),
+            None => waiting(service, &video).await,
         }
     };
     let ((), info) = tokio::try_join!(biased; service.gate.require_may_watch(&watcher, &video), info)?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(info)).into_response())
+    Ok(info)
 }
 
 fn playable(service: &Service, video: &Video, publication: &Publication, watcher: &Watcher) -> StreamInfo {

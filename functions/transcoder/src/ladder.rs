@@ -2,7 +2,7 @@
 
 use clipset_core::{
     id::RenditionName,
-    playlist::{MediaPlaylist, Segment, Variant, multivariant},
+    playlist::{MediaPlaylist, Piece, Segment, Variant, multivariant},
 };
 
 use crate::{
@@ -34,7 +34,7 @@ impl Measured {
                 Some(next) => ticks_between(segment.first, next.first) as f64,
                 None => ticks_between(segment.first, segment.last) as f64 + last_picture(segment, frame_rate),
             };
-            Segment { duration: ticks / CLOCK, uri: segment_name(number) }
+            Segment { duration: ticks / CLOCK, uri: segment_name(number), pieces: pieces(segment, ticks) }
         });
         MediaPlaylist { segments: segments.collect(), ended: true }
     }
@@ -98,6 +98,18 @@ fn last_picture(segment: &Contents, frame_rate: f64) -> f64 {
     if segment.pictures > 1 { shown / (segment.pictures - 1) as f64 } else { CLOCK / frame_rate.max(1.0) }
 }
 
+/// From one place to play from to the next, over `ticks` in all.
+fn pieces(segment: &Contents, ticks: f64) -> Vec<Piece> {
+    let places: Vec<(f64, u64)> =
+        segment.entries.iter().map(|entry| (ticks_between(segment.first, entry.time) as f64, entry.byte)).collect();
+    let ends = places.iter().copied().skip(1).chain([(ticks, segment.bytes)]);
+    let piece = |((from, first), (to, end)): ((f64, u64), (f64, u64))| Piece {
+        duration: (to - from) / CLOCK,
+        bytes: end.saturating_sub(first),
+    };
+    places.iter().copied().zip(ends).map(piece).collect()
+}
+
 fn average(sizes: &[(f64, f64)]) -> f64 {
     let (bits, seconds) = sizes.iter().fold((0.0, 0.0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
     if seconds > 0.0 { bits / seconds } else { 0.0 }
@@ -126,6 +138,7 @@ fn peak(sizes: &[(f64, f64)], target: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mpegts::Entry;
 
     fn segment(first: f64, last: f64, pictures: u64, bytes: u64) -> Contents {
         Contents {
@@ -136,6 +149,7 @@ mod tests {
             pictures,
             profile: Some([0x64, 0, 0x1e]),
             audio_object: Some(2),
+            entries: Vec::new(),
         }
     }
 
@@ -150,6 +164,18 @@ mod tests {
         assert!((durations[0] - 4.0).abs() < 1e-4 && (durations[1] - 2.0).abs() < 1e-4, "{durations:?}");
         let single = rendition("360p", vec![segment(0.1, 0.1, 1, 1)]);
         assert!((single.playlist(25.0).duration() - 0.04).abs() < 1e-9);
+    }
+
+    #[test]
+    fn pieces_reach_from_one_idr_picture_to_the_next_and_are_the_whole_segment() {
+        let entry = |seconds: f64, byte| Entry { time: (seconds * CLOCK) as i64, byte };
+        let whole = Contents { entries: vec![entry(0.1, 0), entry(2.1, 1880)], ..segment(0.1, 4.06, 100, 5640) };
+        let playlist = rendition("360p", vec![whole, segment(4.1, 6.06, 50, 1)]).playlist(25.0);
+        assert_eq!(
+            playlist.segments[0].pieces,
+            [Piece { duration: 2.0, bytes: 1880 }, Piece { duration: 2.0, bytes: 3760 }]
+        );
+        assert_eq!(playlist.segments[1].pieces, []);
     }
 
     #[test]

@@ -28,16 +28,27 @@ pub struct Contents {
     pub profile: Option<[u8; 3]>,
     /// The audio object type of the first AAC frame; 2 is AAC-LC.
     pub audio_object: Option<u8>,
+    /// Where it can be played from, its beginning included.
+    pub entries: Vec<Entry>,
+}
+
+/// A place to play from: program tables with an IDR picture right behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Presentation time of the picture, ticks.
+    pub time: i64,
+    /// Where its program tables begin.
+    pub byte: u64,
 }
 
 impl Contents {
     /// Reads a whole segment.
     pub fn read(segment: &[u8]) -> Self {
         let mut reader = Reader::default();
-        for packet in segment.chunks_exact(PACKET).filter(|packet| packet[0] == SYNC) {
-            reader.packet(packet);
+        for (number, packet) in segment.chunks_exact(PACKET).enumerate().filter(|(_, packet)| packet[0] == SYNC) {
+            reader.packet(packet, number * PACKET);
         }
-        reader.end_of_first_picture();
+        reader.end_of_picture();
         reader.contents.bytes = segment.len() as u64;
         reader.contents
     }
@@ -65,21 +76,33 @@ struct Reader {
     map: Option<u16>,
     video: Option<u16>,
     audio: Option<u16>,
-    first_picture: Option<Vec<u8>>,
+    /// Where the program tables began that nothing but tables has followed.
+    tables: Option<usize>,
+    picture: Option<Started>,
+}
+
+/// A picture that is looked into: the first, and each that has program tables before it.
+struct Started {
+    data: Vec<u8>,
+    first: bool,
+    entry: Entry,
 }
 
 impl Reader {
-    fn packet(&mut self, packet: &[u8]) {
+    fn packet(&mut self, packet: &[u8], at: usize) {
         let starts = packet[1] & 0x40 != 0;
         let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
         let adaptation = if packet[3] & 0x20 != 0 { 1 + usize::from(packet[4]) } else { 0 };
         let Some(payload) = packet.get(4 + adaptation..).filter(|_| packet[3] & 0x10 != 0) else { return };
+        let tables = self.tables.take();
         if pid == 0 && starts {
             self.map = self.map.or_else(|| program_map(payload));
+            self.tables = Some(at);
         } else if Some(pid) == self.map && starts {
             self.streams(payload);
+            self.tables = tables;
         } else if Some(pid) == self.video {
-            self.video(payload, starts);
+            self.video(payload, starts, tables);
         } else if Some(pid) == self.audio && starts && self.contents.audio_object.is_none() {
             self.contents.audio_object = pes(payload).and_then(|(_, data)| adts_object(data));
         }
@@ -103,34 +126,38 @@ impl Reader {
         }
     }
 
-    fn video(&mut self, payload: &[u8], starts: bool) {
+    fn video(&mut self, payload: &[u8], starts: bool, tables: Option<usize>) {
         if !starts {
-            if let Some(picture) = &mut self.first_picture {
-                picture.extend_from_slice(payload);
+            if let Some(picture) = &mut self.picture {
+                picture.data.extend_from_slice(payload);
             }
             return;
         }
-        self.end_of_first_picture();
+        self.end_of_picture();
         let Some((time, data)) = pes(payload) else { return };
         let contents = &mut self.contents;
         if let Some(time) = time {
-            if contents.pictures == 0 {
+            let first = contents.pictures == 0;
+            if first {
                 (contents.first, contents.last) = (time, time);
-                self.first_picture = Some(data.to_vec());
             } else if ticks_between(contents.last, time) > 0 {
                 contents.last = time;
             }
+            // What stands before the first tables belongs to the segment's beginning.
+            let entry = if first { Some(0) } else { tables }.map(|byte| Entry { time, byte: byte as u64 });
+            self.picture = entry.map(|entry| Started { data: data.to_vec(), first, entry });
         }
         contents.pictures += 1;
     }
 
-    fn end_of_first_picture(&mut self) {
-        let Some(picture) = self.first_picture.take() else { return };
-        for unit in nal_units(&picture) {
+    fn end_of_picture(&mut self) {
+        let Some(Started { data, first, entry }) = self.picture.take() else { return };
+        for unit in nal_units(&data) {
             match unit.first().map(|header| header & 0x1f) {
-                Some(7) => self.contents.profile = unit.get(1..4).and_then(|bytes| bytes.try_into().ok()),
+                Some(7) if first => self.contents.profile = unit.get(1..4).and_then(|bytes| bytes.try_into().ok()),
                 Some(5) => {
-                    self.contents.starts_with_idr = true;
+                    self.contents.starts_with_idr |= first;
+                    self.contents.entries.push(entry);
                     return;
                 }
                 // A slice of another picture, data partitions included.

@@ -1,4 +1,5 @@
 /** Who is signed in: the access token in memory, renewed by the refresh cookie. */
+import type { StreamInfo } from '../playback/stream-info.ts'
 import { Problem, UNREACHABLE } from './problem.ts'
 
 export type Role = 'admin' | 'user'
@@ -12,6 +13,8 @@ interface Pair {
   access_token: string
   /** Seconds. */
   expires_in: number
+  /** Of the page's clip, where it was asked for along with the pair. */
+  stream_info?: StreamInfo
 }
 
 /** A token is renewed so long before its end, ms. */
@@ -20,6 +23,7 @@ const MARGIN = 60_000
 let accessToken: string | null = null
 /** Unix time in ms. */
 let endsAt = 0
+let along: StreamInfo | null = null
 let renewal: Promise<void> | null = null
 let user = $state.raw<User | null>(null)
 let known = $state(false)
@@ -44,10 +48,20 @@ async function post(path: string, body?: unknown): Promise<Response> {
     init.headers = { 'Content-Type': 'application/json' }
     init.body = JSON.stringify(body)
   }
-  const answer = await fetch(path, init).catch(() => null)
+  return good(await fetch(path, init).catch(() => null))
+}
+
+async function good(answer: Response | null): Promise<Response> {
   if (!answer) throw Problem.unreachable()
   if (!answer.ok) throw await Problem.of(answer)
   return answer
+}
+
+/** The refresh that the page began before this script was there, once. */
+async function begun(): Promise<Response | null> {
+  const early = globalThis.clipsetRefreshed
+  globalThis.clipsetRefreshed = undefined
+  return early ? good(await early) : null
 }
 
 /** The claims that the contract names; the server checks them, we only show them. */
@@ -64,6 +78,7 @@ export async function take(answer: Response): Promise<void> {
   const pair = (await answer.json()) as Pair
   accessToken = pair.access_token
   endsAt = Date.now() + pair.expires_in * 1000
+  along = pair.stream_info ?? null
   const next = claims(accessToken)
   if (user?.username !== next.username || user.role !== next.role) user = next
   known = true
@@ -78,7 +93,8 @@ function end(): void {
 
 /** Renews the pair by the cookie; all who ask at once wait for the same answer. */
 export function refresh(): Promise<void> {
-  renewal ??= post('/api/auth/refresh')
+  renewal ??= begun()
+    .then((early) => early ?? post('/api/auth/refresh'))
     .then(take)
     .catch((error: unknown) => {
       if (error instanceof Problem && (error.status === 401 || error.status === 403)) end()
@@ -86,6 +102,13 @@ export function refresh(): Promise<void> {
     })
     .finally(() => (renewal = null))
   return renewal
+}
+
+/** The stream-info that came along with the session, once: it is of the clip in whose page one began. */
+export function broughtAlong(): StreamInfo | null {
+  const info = along
+  along = null
+  return info
 }
 
 /** Finds out at the start whether somebody is signed in. Throws only if nothing answers. */

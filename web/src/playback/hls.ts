@@ -3,10 +3,13 @@ import type Hls from 'hls.js/light'
 import type { ErrorData, HlsConfig, LoaderCallbacks, LoaderConfiguration, LoadPolicy, PlaylistLoaderContext } from 'hls.js'
 import workerPath from 'hls.js/dist/hls.worker.js?url'
 import { PlaybackError, codeOf } from './errors.ts'
+import { inPieces } from './pieces.ts'
 import type { Place } from './place.ts'
 import { goTo } from './place.ts'
 import type { Renditions } from './renditions.ts'
+import { segmentLoader } from './loader.ts'
 import { FIRST_PAUSE, LONGEST_PAUSE } from './retry.ts'
+import { Segments } from './segments.ts'
 import type { Signatures } from './signatures.ts'
 
 export type HlsClass = typeof Hls
@@ -33,19 +36,41 @@ const REFUSED = [401, 403, 404, 410]
 
 const isRefused = (status: number | undefined): boolean => status !== undefined && REFUSED.includes(status)
 
-/** Starts it; gives what ends it. */
-export function playHls(HlsJs: HlsClass, options: HlsOptions): () => void {
+export interface PlayingHls {
+  end: () => void
+  /** Fetches what a seek to this time (seconds) would need. */
+  expect: (time: number | null) => void
+}
+
+/** Starts it. */
+export function playHls(HlsJs: HlsClass, options: HlsOptions): PlayingHls {
   const { video, signatures, renditions, place, onfail } = options
   const ended = new AbortController()
   let recoveries = 0
 
-  const hls = new HlsJs({ ...config(HlsJs, signatures), startPosition: place.position > 0 ? place.position : -1 })
+  const segments = new Segments((url) => signatures.newest(url))
+  const fLoader = segmentLoader(segments, () => video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA)
+  const hls = new HlsJs({
+    ...config(HlsJs, signatures, place.position),
+    fLoader,
+    startPosition: place.position > 0 ? place.position : -1,
+  })
 
   function end(): void {
     if (ended.signal.aborted) return
     ended.abort()
     renditions.onchoose = () => undefined
     hls.destroy()
+    segments.destroy()
+  }
+
+  function expect(time: number | null): void {
+    // Whoever waits for a picture needs the line themselves.
+    const busy = video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
+    if (time === null || busy || isMetered() || isBuffered(video, time)) return segments.fetchAhead(null)
+    const level = hls.levels[hls.loadLevel]
+    const fragment = level?.details?.fragments.find(({ start, duration }) => start <= time && time < start + duration)
+    segments.fetchAhead(fragment ? { url: fragment.url, from: fragment.byteRangeStartOffset ?? 0 } : null)
   }
 
   // Whoever is told ends it, after a look at where the viewer is.
@@ -77,12 +102,23 @@ export function playHls(HlsJs: HlsClass, options: HlsOptions): () => void {
   goTo(video, place, ended.signal)
   hls.loadSource(options.manifest)
   hls.attachMedia(video)
-  return end
+  return { end, expect }
 }
 
-function config(HlsJs: HlsClass, signatures: Signatures): Partial<HlsConfig> {
+const isBuffered = ({ buffered }: HTMLVideoElement, time: number): boolean =>
+  Array.from({ length: buffered.length }, (_, n) => n).some((n) => buffered.start(n) <= time && time < buffered.end(n))
+
+/** Where bytes cost money, or the viewer asks to save them. */
+function isMetered(): boolean {
+  const { connection } = navigator as Navigator & { connection?: { saveData?: boolean; type?: string } }
+  return connection?.saveData === true || connection?.type === 'cellular'
+}
+
+function config(HlsJs: HlsClass, signatures: Signatures, start: number): Partial<HlsConfig> {
   return {
     workerPath,
+    // Parts of a segment are taken as the loader hands them on.
+    progressive: true,
     // Seconds, whatever the bit rate: more than the tries after a failure take, and little enough that a seek wastes nothing much.
     maxBufferLength: 30,
     maxMaxBufferLength: 30,
@@ -96,7 +132,7 @@ function config(HlsJs: HlsClass, signatures: Signatures): Partial<HlsConfig> {
     // Opened here, under the newest signature; hls.js opens only what is not yet open. It must not reject, for then
     // hls.js would go on with the old address.
     xhrSetup: async (xhr, url) => xhr.open('GET', await signatures.newest(url), true),
-    pLoader: playlistLoader(HlsJs, signatures),
+    pLoader: playlistLoader(HlsJs, signatures, start),
   }
 }
 
@@ -119,8 +155,8 @@ function policy(given: LoadPolicy, signatures: Signatures, retries = RETRIES): L
   }
 }
 
-/** hls.js's own loader, with an ear for what the playlists say about signatures. */
-function playlistLoader(HlsJs: HlsClass, signatures: Signatures): NonNullable<HlsConfig['pLoader']> {
+/** hls.js's own loader, with an ear for what the playlists say about signatures; it hands them on in pieces. */
+function playlistLoader(HlsJs: HlsClass, signatures: Signatures, start: number): NonNullable<HlsConfig['pLoader']> {
   const Loader = HlsJs.DefaultConfig.loader as unknown as NonNullable<HlsConfig['pLoader']>
   return class extends Loader {
     override load(context: PlaylistLoaderContext, loaderConfig: LoaderConfiguration, callbacks: LoaderCallbacks<PlaylistLoaderContext>) {
@@ -130,6 +166,7 @@ function playlistLoader(HlsJs: HlsClass, signatures: Signatures): NonNullable<Hl
           if (xhr instanceof XMLHttpRequest && typeof response.data === 'string') {
             const served = { date: xhr.getResponseHeader('Date'), cacheControl: xhr.getResponseHeader('Cache-Control') }
             signatures.learn(response.url, response.data, served, false)
+            response.data = inPieces(response.data, start)
           }
           callbacks.onSuccess(response, stats, from, xhr)
         },

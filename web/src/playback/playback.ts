@@ -49,6 +49,7 @@ export class Playback {
   readonly #destroyed = new AbortController()
   #place: Place = { position: 0, playing: false, rate: 1 }
   #end: () => void = () => undefined
+  #expect: (time: number | null) => void = () => undefined
   /** Ways that failed since the last start. */
   #failed: Way[] = []
   #restarts: number[] = []
@@ -74,6 +75,11 @@ export class Playback {
     this.#stop()
     this.#failed = []
     void this.#begin()
+  }
+
+  /** The viewer may soon go to this time (seconds), or to none. */
+  expect(time: number | null): void {
+    this.#expect(time)
   }
 
   destroy(): void {
@@ -117,7 +123,9 @@ export class Playback {
     })
     signatures.onrepublished = () => this.#restart(way)
     const manifest = opened(info.manifest_url ?? '', info)
-    return playHls(HlsJs, { video, manifest, signatures, renditions: Renditions.on(video), place: this.#place, onfail })
+    const playing = playHls(HlsJs, { video, manifest, signatures, renditions: Renditions.on(video), place: this.#place, onfail })
+    this.#expect = playing.expect
+    return playing.end
   }
 
   async #ask(signal: AbortSignal): Promise<Playable> {
@@ -145,7 +153,7 @@ export class Playback {
 
   #stop(): void {
     this.#end()
-    this.#end = () => undefined
+    this.#end = this.#expect = () => undefined
   }
 
   /** Nothing is left to try. Without a network, it is tried again when there is one. */

@@ -1,26 +1,10 @@
 /** Opening a share, and asking for its video's streams with what it gives. */
 import { Problem } from '../api/problem.ts'
 import type { StreamInfo } from '../playback/stream-info.ts'
+import type { Inline, Opened, SharedVideo } from './inline.ts'
 
-export interface SharedVideo {
-  short_id: string
-  title: string
-  duration_seconds: number | null
-  width: number | null
-  height: number | null
-  processing_status: string
-  /** 0 to 1. */
-  progress: number
-  has_poster: boolean
-  has_storyboard: boolean
-}
-
-interface Opened {
-  token: string
-  /** Unix seconds. */
-  expires: number
-  video: SharedVideo
-}
+/** What the page held is news for so long, ms. */
+const NEWS = 5000
 
 /**
  * The document of an answer, and when it was given by the server's clock, ms. Signed in or not, a share is opened by
@@ -58,6 +42,7 @@ async function ask(shareId: string, password: string | null, signal?: AbortSigna
 export class OpenShare {
   readonly video: SharedVideo
   #token = ''
+  #told: StreamInfo | null = null
   /** ms, our clock: then it is opened again, for a token is exchanged for no other. */
   #renewAt = 0
 
@@ -75,8 +60,17 @@ export class OpenShare {
     return new OpenShare(shareId, password, await ask(shareId, password))
   }
 
+  /** As the page held it. */
+  static held(shareId: string, { at, opened, stream_info }: Inline): OpenShare {
+    const share = new OpenShare(shareId, null, { told: opened, at })
+    share.#told = stream_info
+    setTimeout(() => (share.#told = null), NEWS)
+    return share
+  }
+
   /** Whoever plays asks ahead of the end of what they have: by then the share gives a token that ends later. */
   readonly streamInfo = async (signal: AbortSignal): Promise<StreamInfo> => {
+    if (this.#told?.ready) return this.#told
     if (Date.now() >= this.#renewAt) await this.#renew(signal)
     try {
       return await this.#streamInfo(signal)

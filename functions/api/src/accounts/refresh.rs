@@ -1,7 +1,7 @@
 //! Staying signed in, and signing out.
 
 use axum::{
-    extract::State,
+    extract::{Query, State},
     response::{IntoResponse, Response},
 };
 use clipset_bucket::UpdateError;
@@ -10,19 +10,31 @@ use clipset_core::{
     account::{Account, Presented, Session},
     key::DocumentKey,
 };
-use clipset_service::{Problem, Service};
+use clipset_service::{Problem, Service, TokenQuery};
+use clipset_stream_info::StreamInfo;
 use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 
 use super::{
     device,
-    session::{self, RefreshToken},
+    session::{self, Pair, RefreshToken},
 };
 use crate::{App, NO_STORE, address::require_same_origin};
 
+#[derive(Deserialize)]
+pub(crate) struct Along {
+    /// A clip whose stream-info comes along, where there is one for this member: it saves the player a round trip.
+    video: Option<String>,
+}
+
 /// `POST /api/auth/refresh`: a new pair for the cookie, whose token counts once.
-pub(crate) async fn refresh(State(service): App, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn refresh(
+    State(service): App,
+    Query(along): Query<Along>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let token = session::presented(&service, &headers)?;
-    match renew(&service, &headers, &token).await {
+    match renew(&service, &headers, &token, along).await {
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
             let mut response = problem.into_response();
             session::set_cookie(&mut response, &service, "");
@@ -46,7 +58,12 @@ pub(crate) async fn logout(State(service): App, headers: HeaderMap) -> Result<Re
     Ok(response)
 }
 
-async fn renew(service: &Service, headers: &HeaderMap, token: &RefreshToken) -> Result<Response, Problem> {
+async fn renew(
+    service: &Service,
+    headers: &HeaderMap,
+    token: &RefreshToken,
+    along: Along,
+) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let account = service.bucket.read::<Account>(&DocumentKey::Account(token.username.clone())).await?;
     let account = account.ok_or_else(session::signed_out)?.value;
@@ -68,7 +85,9 @@ async fn renew(service: &Service, headers: &HeaderMap, token: &RefreshToken) -> 
             // Not the successor only where the secret key was changed in between.
             let next = Some(&next).filter(|next| held.value.token_hash == next.hash());
             let known = device::known(service, headers, &account);
-            Ok(session::pair(service, &account, next, known, now))
+            let access = session::access(service, &account, now);
+            let stream_info = stream_info(service, &access, along).await;
+            Ok(session::pair(service, &account, Pair::of(access, stream_info), next, known, now))
         }
         Err(UpdateError::Bucket(error)) => Err(error.into()),
         Err(UpdateError::Missing) => Err(session::signed_out()),
@@ -80,4 +99,11 @@ async fn renew(service: &Service, headers: &HeaderMap, token: &RefreshToken) -> 
             Err(problem)
         }
     }
+}
+
+/// As the new token is told it; whoever is told nothing asks, and hears why.
+async fn stream_info(service: &Service, access: &str, along: Along) -> Option<StreamInfo> {
+    let short_id = along.video?.parse().ok()?;
+    let token = TokenQuery { token: Some(access.to_owned()) };
+    clipset_stream_info::told(service, &HeaderMap::new(), &token, &short_id).await.ok()
 }

@@ -11,9 +11,10 @@ use clipset_core::{
     key::DocumentKey,
 };
 use clipset_service::{ACCESS_LIFE_SECONDS, Json, Problem, Service};
+use clipset_stream_info::StreamInfo;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -101,7 +102,32 @@ pub(crate) async fn start(
         expires_at: now.saturating_add(SESSION_LIFE).expect("a duration in hours"),
     };
     service.bucket.create(&token.key(), &session).await?;
-    Ok(pair(service, account, Some(&token), known, now))
+    let access = access(service, account, now);
+    Ok(pair(service, account, Pair::of(access, None), Some(&token), known, now))
+}
+
+/// An access token of `account`.
+pub(crate) fn access(service: &Service, account: &Account, now: Timestamp) -> String {
+    let issued = now.max(account.tokens_not_before).as_second();
+    service.tokens.access(&account.username, account.role, issued, ACCESS_LIFE_SECONDS)
+}
+
+/// What a client gets beside the cookies.
+#[derive(Serialize)]
+pub(crate) struct Pair {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    /// Of the clip that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_info: Option<StreamInfo>,
+}
+
+impl Pair {
+    pub(crate) fn of(access_token: String, stream_info: Option<StreamInfo>) -> Self {
+        Self { access_token, token_type: "bearer", expires_in: ACCESS_LIFE_SECONDS, stream_info }
+    }
 }
 
 /// The answer with an access token, and with the cookies if there is a new refresh token. A device has the name of its
@@ -109,14 +135,12 @@ pub(crate) async fn start(
 pub(crate) fn pair(
     service: &Service,
     account: &Account,
+    pair: Pair,
     token: Option<&RefreshToken>,
     known: Option<Uuid>,
     now: Timestamp,
 ) -> Response {
-    let issued = now.max(account.tokens_not_before).as_second();
-    let access = service.tokens.access(&account.username, account.role, issued, ACCESS_LIFE_SECONDS);
-    let body = json!({"access_token": access, "token_type": "bearer", "expires_in": ACCESS_LIFE_SECONDS});
-    let mut response = (NO_STORE, Json(body)).into_response();
+    let mut response = (NO_STORE, Json(pair)).into_response();
     if let Some(token) = token {
         set_cookie(&mut response, service, &token.to_string());
         device::remember(&mut response, service, account, known.unwrap_or(token.session), now);

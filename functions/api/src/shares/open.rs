@@ -7,12 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use clipset_core::{
+    Timestamp,
     id::{ShareId, ShortId},
     listing::Entry,
     share::Share,
     video::Video,
 };
-use clipset_service::{Json, PathId, Problem, Service};
+use clipset_service::{Json, PathId, Problem, Service, TokenQuery};
+use clipset_stream_info::StreamInfo;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
@@ -46,11 +48,42 @@ struct SharedVideo {
 }
 
 #[derive(Serialize)]
-struct Opened {
+pub(super) struct Opened {
     token: String,
     /// Unix seconds; for a token that ends later, open the share again before.
     expires: u64,
     video: SharedVideo,
+}
+
+impl Opened {
+    /// For whoever may open it.
+    pub(super) async fn new(service: &Service, share: &Share, video: &Video) -> Result<Self, Problem> {
+        let pass = service.gate.pass_of_share(share);
+        let token = service.tokens.playback(&video.short_id, &pass);
+        Ok(Self { token, expires: pass.expires, video: shared(service, video).await? })
+    }
+}
+
+/// What the page of a share holds for its player, so that nothing need be asked for again.
+#[derive(Serialize)]
+pub(super) struct Inline {
+    /// Unix milliseconds, by the clock that `expires` goes by.
+    at: i64,
+    opened: Opened,
+    stream_info: StreamInfo,
+}
+
+impl Inline {
+    /// `None` for a share with a password, and where there is trouble: then the player asks.
+    pub(super) async fn of(service: &Service, share: &Share, video: &Video) -> Option<Self> {
+        if share.password_hash.is_some() {
+            return None;
+        }
+        let opened = Opened::new(service, share, video).await.ok()?;
+        let token = TokenQuery { token: Some(opened.token.clone()) };
+        let told = clipset_stream_info::told(service, &HeaderMap::new(), &token, &video.short_id).await;
+        Some(Self { at: Timestamp::now().as_millisecond(), opened, stream_info: told.ok()? })
+    }
 }
 
 /// `POST /api/shares/{share_id}/open`: by the password, if it has one, or by the session that it gave this browser.
@@ -70,10 +103,8 @@ pub(crate) async fn open(
         require_password(&service, &share, key.password.ok_or_else(wanted)?, address).await?;
         cookie = session::cookie(&service, &share, hash);
     }
-    let pass = service.gate.pass_of_share(&share);
-    let token = service.tokens.playback(&video.short_id, &pass);
-    let video = shared(&service, &video).await?;
-    let mut response = (NO_STORE, Json(Opened { token, expires: pass.expires, video })).into_response();
+    let opened = Opened::new(&service, &share, &video).await?;
+    let mut response = (NO_STORE, Json(opened)).into_response();
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -8,7 +8,7 @@ use clipset_core::{id::ShareId, share::Share, video::Video};
 use clipset_service::{PathId, Problem, Service};
 use http::{HeaderValue, StatusCode, header};
 
-use super::find;
+use super::{find, open::Inline};
 use crate::App;
 
 /// Hashes of the styles that the player's controls put into their shadow roots, one a line. The build of `web/` writes them.
@@ -87,13 +87,25 @@ async fn page(service: &Service, id: &ShareId, framed_by: &str) -> Response {
         Ok((share, video)) => {
             let preview = Preview::new(service, &share, &video);
             let metadata = preview.metadata(&service.config.public_url);
-            html(StatusCode::OK, framed_by, &document(&preview.title, &metadata, &script("")))
+            let inline = Inline::of(service, &share, &video).await;
+            let body = format!("{}{}", inline.as_ref().map(data).unwrap_or_default(), script(""));
+            html(StatusCode::OK, framed_by, &document(&preview.title, &metadata, &body))
         }
         Err(problem) if problem.status() == StatusCode::NOT_FOUND => {
             html(StatusCode::NOT_FOUND, framed_by, &document("This link has ended", "", &script(GONE)))
         }
         Err(problem) => Problem::into_response(problem),
     }
+}
+
+/// A block of data, which is no script to a policy. What HTML has a use for stands in JSON's strings alone, where it can be
+/// escaped.
+fn data(inline: &Inline) -> String {
+    let mut json = serde_json::to_string(inline).unwrap_or_default();
+    for c in ['<', '>', '&', '\''] {
+        json = json.replace(c, &format!("\\u{:04x}", u32::from(c)));
+    }
+    format!("<script type=\"application/json\" id=\"opened\">{json}</script>\n")
 }
 
 /// What a browser without JavaScript shows of a share that is none; the script says the same in the pages' own looks.

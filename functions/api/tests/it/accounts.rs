@@ -6,12 +6,13 @@ use clipset_core::{
     Timestamp,
     account::{Account, Role, Session},
     key::DocumentKey,
+    video::Visibility,
 };
 use futures_util::future::join_all;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::app::{Answer, PASSWORD, PUBLIC_URL, TestApp};
+use crate::app::{Answer, PASSWORD, PUBLIC_URL, TestApp, complete};
 
 async fn refresh(app: &TestApp, cookie: &str) -> Answer {
     app.post("/api/auth/refresh").header("cookie", cookie).header("origin", PUBLIC_URL).await
@@ -122,6 +123,27 @@ async fn tabs_that_refresh_at_once_end_with_the_same_cookie() {
     let cookies: Vec<_> = answers.into_iter().map(|answer| answer.expect(200).cookie()).collect();
     assert!(cookies.iter().all(|next| *next == cookies[0] && *next != cookie), "{cookies:?}");
     refresh(&app, &cookies[0]).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refresh_brings_the_stream_info_of_a_clip_that_the_member_may_watch() {
+    let app = TestApp::start().await;
+    app.add_user("bob", Role::User).await;
+    let shared = app.completed().await;
+    let hidden = app.video("ada", |video| {
+        complete(video);
+        video.visibility = Visibility::Private;
+    });
+    let (hidden, mut cookie) = (hidden.await, app.log_in("bob").await.cookie());
+    for (video, expected) in
+        [(shared.short_id.as_str(), json!(true)), (hidden.short_id.as_str(), Value::Null), ("..", Value::Null)]
+    {
+        let path = format!("/api/auth/refresh?video={video}");
+        let answer = app.post(&path).header("cookie", &cookie).header("origin", PUBLIC_URL).await.expect(200);
+        assert_eq!(answer.json()["stream_info"]["ready"], expected, "{video}");
+        assert_eq!(me(&app, &answer.access_token()).await, 200);
+        cookie = answer.cookie();
+    }
 }
 
 #[tokio::test]

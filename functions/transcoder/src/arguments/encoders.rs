@@ -13,7 +13,11 @@ use crate::{
     plan::{Picture, Plan, Rung},
 };
 
-/// Key frames lie at the cuts alone; this many seconds are surely beyond the next one.
+/// So many key frames lie in a segment of an encoded clip, the cuts included, for a seek waits for what lies between one and
+/// its place.
+const PIECES: f64 = 2.0;
+
+/// No key frames but the forced ones; this many seconds are surely beyond the next one.
 const BEYOND_A_SEGMENT: f64 = 10.0;
 
 /// The kernel takes no single argument of 128 KiB or more (MAX_ARG_STRLEN, execve(2)).
@@ -32,7 +36,7 @@ pub fn nvenc_trial(settings: &Settings) -> Vec<OsString> {
 pub(super) fn key_frames(plan: &Plan) -> String {
     if plan.picture == Picture::Encode {
         // Less than a tick of the 90 kHz clock, against a multiple that is missed by a rounding.
-        return format!("expr:gte(t+0.00001,n_forced*{SEGMENT})");
+        return format!("expr:gte(t+0.00001,n_forced*{})", SEGMENT / PIECES);
     }
     // Beside a copy, the key frames are the copy's. A quarter of a picture early: the first
     // picture at or after that is the one meant, however its time was rounded.

@@ -64,7 +64,7 @@ fn one_decode_and_one_muxer_make_the_whole_ladder() {
     for n in 0..4 {
         assert!(list.contains(&format!("-sc_threshold:v:{n} 0")), "{list}");
         assert!(
-            list.contains(&format!("-g:v:{n} 300 -force_key_frames:v:{n} expr:gte(t+0.00001,n_forced*4)")),
+            list.contains(&format!("-g:v:{n} 300 -force_key_frames:v:{n} expr:gte(t+0.00001,n_forced*2)")),
             "{list}"
         );
     }

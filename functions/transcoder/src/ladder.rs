@@ -144,8 +144,8 @@ mod tests {
         Contents {
             bytes,
             starts_with_idr: true,
-            first: (first * CLOCK) as i64,
-            last: (last * CLOCK) as i64,
+            first: (first * CLOCK).round() as i64,
+            last: (last * CLOCK).round() as i64,
             pictures,
             profile: Some([0x64, 0, 0x1e]),
             audio_object: Some(2),
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn pieces_reach_from_one_idr_picture_to_the_next_and_are_the_whole_segment() {
-        let entry = |seconds: f64, byte| Entry { time: (seconds * CLOCK) as i64, byte };
+        let entry = |seconds: f64, byte| Entry { time: (seconds * CLOCK).round() as i64, byte };
         let whole = Contents { entries: vec![entry(0.1, 0), entry(2.1, 1880)], ..segment(0.1, 4.06, 100, 5640) };
         let playlist = rendition("360p", vec![whole, segment(4.1, 6.06, 50, 1)]).playlist(25.0);
         assert_eq!(

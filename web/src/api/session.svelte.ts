@@ -57,11 +57,12 @@ async function good(answer: Response | null): Promise<Response> {
   return answer
 }
 
-/** The refresh that the page began before this script was there, once. */
+/** The refresh that the page began before this script was there, once. One that failed is no answer: it may be an old one. */
 async function begun(): Promise<Response | null> {
   const early = globalThis.clipsetRefreshed
   globalThis.clipsetRefreshed = undefined
-  return early ? good(await early) : null
+  const answer = await early
+  return answer && answer.status < 500 ? good(answer) : null
 }
 
 /** The claims that the contract names; the server checks them, we only show them. */

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { openBrowser, signIn, until } from './harness.mjs'
-import { makeClip } from './media.mjs'
-import { currentTime, playing } from './player.mjs'
-import { startStack } from './stack.mjs'
+import { openBrowser, signIn, until } from '../harness.mjs'
+import { makeClip } from '../media.mjs'
+import { currentTime, playing } from '../player.mjs'
+import { startStack } from '../stack.mjs'
 
 const SECONDS = 90
 /** Seconds of standing still that nobody notices: at a time, and in all. */

@@ -44,6 +44,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Remove what nothing leads to any more
     Sweep(SweepArgs),
+    /// Look at this machine and the system on it; say what is wrong and what to do
+    Doctor(DoctorArgs),
     /// Find records that are damaged; mend what can be mended, and set the rest aside
     Repair(RepairArgs),
     /// Bring the clips of a Clipset installation before this one; run again, it goes on
@@ -73,6 +75,15 @@ pub enum Command {
         /// Such as http://127.0.0.1:8000/healthz
         url: Option<reqwest::Url>,
     },
+}
+
+/// `clipset doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0: nothing is bad; there may be warnings. 1: something will fail.")]
+pub struct DoctorArgs {
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `clipset repair`.

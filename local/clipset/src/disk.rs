@@ -65,7 +65,7 @@ fn flag(file: &Path, wanted: bool) -> io::Result<()> {
 }
 
 /// The disk that `folder` is on, if it says.
-fn space(folder: &Path) -> Option<Space> {
+pub(crate) fn space(folder: &Path) -> Option<Space> {
     let disk = statvfs(folder).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
     Some(Space { free: bytes(disk.blocks_available()), total: bytes(disk.blocks()) })

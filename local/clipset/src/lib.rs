@@ -7,6 +7,7 @@
 //! | [`up`] | bucket, API, transcode runner and nginx, started in order and kept alive |
 //! | [`client`], [`upload`], [`watch`] | the client of the HTTP API |
 //! | [`manage`] | what works on the bucket itself: accounts, listing, migration, sweep |
+//! | [`doctor`] | looks at the machine and the system, and says what to do |
 //! | [`repair`] | finds damaged documents, mends them or sets them aside |
 //! | [`check`] | holds a published stream against the rules of HLS |
 //! | [`import`], [`export`] | clips from an older installation; clips as plain files |
@@ -22,6 +23,7 @@ pub mod client;
 pub mod containers;
 pub mod data;
 pub mod disk;
+pub mod doctor;
 pub mod export;
 pub mod import;
 pub mod listen;
@@ -57,6 +59,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Reindex => manage::reindex().await,
         Command::Migrate(args) => manage::migrate(&args).await,
         Command::Sweep(args) => manage::sweep(&args).await,
+        Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Repair(args) => repair::repair(&args).await,
         Command::Import(args) => import::import(&args).await,
         Command::Export(args) => export::export(&args).await,

@@ -45,6 +45,8 @@ pub(crate) enum Skewed {
     Runner,
     /// A sweep by hand.
     Sweep,
+    /// The API: it takes the place of the one whose clock is right.
+    Api,
 }
 
 impl Fault {
@@ -59,7 +61,7 @@ impl Fault {
                 3 => Self::Damage(Harm::Cut, Default::default()),
                 4 => Self::Damage(Harm::Flip, Default::default()),
                 _ => {
-                    let who = if random.random() { Skewed::Runner } else { Skewed::Sweep };
+                    let who = [Skewed::Runner, Skewed::Sweep, Skewed::Api][random.random_range(0..3)];
                     Self::Clock(who, if random.random() { 3600 } else { -3600 })
                 }
             };
@@ -102,6 +104,7 @@ impl Fault {
                 drop(runner);
                 true
             }
+            Self::Clock(Skewed::Api, seconds) => in_place_of_the_api(stack, *seconds).await,
             Self::Clock(Skewed::Sweep, seconds) => {
                 let mut command = stack.clipset(&["sweep"]);
                 let output = with_clock(&mut command, stack, *seconds).output().unwrap();
@@ -111,6 +114,27 @@ impl Fault {
             }
         }
     }
+}
+
+/// nginx finds the API by its socket's path: a second API, whose clock is off, has that path for a while.
+async fn in_place_of_the_api(stack: &Stack, seconds: i64) -> bool {
+    let socket = stack.data().join("run/api.sock");
+    let aside = socket.with_extension("aside");
+    if std::fs::rename(&socket, &aside).is_err() {
+        return false;
+    }
+    let mut command = stack.clipset(&["serve", "--listen"]);
+    command.arg(format!("unix:{}", socket.display()));
+    let api = Process::start_into(with_clock(&mut command, stack, seconds), &stack.log());
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    drop(api);
+    // One that was started meanwhile has made its own.
+    let mut right = reqwest::Client::builder().unix_socket(socket.clone()).build().unwrap().get("http://api/healthz");
+    right = right.timeout(Duration::from_secs(2));
+    if right.send().await.is_err() {
+        std::fs::rename(&aside, &socket).unwrap();
+    }
+    true
 }
 
 fn pid(stack: &Stack, child: &str) -> Option<Pid> {

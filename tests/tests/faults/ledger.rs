@@ -6,7 +6,7 @@ use std::{
 };
 
 use clipset_bucket::{Bucket, Videos};
-use clipset_core::{id::ShortId, key::prefixes_of, video::Video};
+use clipset_core::{id::ShortId, key::MediaKey, video::Video};
 use clipset_tests::stack::Stack;
 
 /// Shared by the load, the faults and the judge.
@@ -55,11 +55,13 @@ impl Ledger {
     /// Notes which media objects clips have. What cannot be read now is noted another time.
     pub(crate) async fn note_objects(&self, stack: &Stack) {
         let bucket = stack.bucket().await;
+        // One listing: one for each clip and kind would take longer with each clip of a long run.
+        let keys = bucket.keys("").await.unwrap_or_default();
+        let media: Vec<_> = keys.into_iter().filter_map(|key| Some((MediaKey::parse(&key)?.id(), key))).collect();
         for video in records(&bucket).await {
-            for prefix in video.ids().into_iter().flat_map(prefixes_of) {
-                let keys = bucket.keys(&prefix).await.unwrap_or_default();
-                self.kept.lock().unwrap().objects.entry(video.short_id.clone()).or_default().extend(keys);
-            }
+            let ids = video.ids();
+            let own = media.iter().filter(|(id, _)| ids.contains(id)).map(|(_, key)| key.clone());
+            self.kept.lock().unwrap().objects.entry(video.short_id.clone()).or_default().extend(own);
         }
     }
 

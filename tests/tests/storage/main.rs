@@ -1,6 +1,7 @@
 //! The whole system while its storage hangs, and while its disk is full.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod doctor;
 mod full_disk;
 mod hanging_bucket;
 

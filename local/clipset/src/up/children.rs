@@ -154,7 +154,7 @@ pub(super) fn is_port_in_use(line: &str) -> bool {
 }
 
 /// Debian has it where only root looks.
-fn nginx_program() -> PathBuf {
+pub(crate) fn nginx_program() -> PathBuf {
     let on_path = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("nginx").is_file()));
     let elsewhere = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].map(PathBuf::from);

@@ -13,6 +13,8 @@ mod nginx;
 mod plan;
 mod stopped;
 
+pub(crate) use self::children::nginx_program;
+
 use std::{collections::BTreeMap, env, fs, future::Future, pin::pin};
 
 use anyhow::{Context as _, Result, anyhow, bail};

@@ -57,6 +57,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "main" {
     }
   }
 
+  dynamic "rule" {
+    for_each = var.original_tiering_days == null ? [] : [var.original_tiering_days]
+
+    content {
+      id     = "originals that grow old"
+      status = "Enabled"
+
+      filter {
+        prefix = "originals/"
+      }
+
+      transition {
+        days          = rule.value
+        storage_class = "INTELLIGENT_TIERING"
+      }
+    }
+  }
+
   # What was deleted is soon gone for good, and a runner's heartbeats leave no week of versions. Where two rules meet, the shorter
   # time counts.
   dynamic "rule" {

@@ -5,10 +5,11 @@ resource "aws_sns_topic" "alarms" {
   name = "${var.name}-alarms"
 }
 
-resource "aws_sns_topic" "bill" {
-  #checkov:skip=CKV_AWS_26:As above; the bill's metric stands in us-east-1 alone.
+# CloudFront's metrics stand in us-east-1, wherever the rest is.
+resource "aws_sns_topic" "edge" {
+  #checkov:skip=CKV_AWS_26:As above.
   provider = aws.us_east_1
-  name     = "${var.name}-bill"
+  name     = "${var.name}-edge-alarms"
 }
 
 resource "aws_sns_topic_subscription" "alarms" {
@@ -19,11 +20,11 @@ resource "aws_sns_topic_subscription" "alarms" {
   endpoint  = var.alarm_email
 }
 
-resource "aws_sns_topic_subscription" "bill" {
+resource "aws_sns_topic_subscription" "edge" {
   count    = var.alarm_email == null ? 0 : 1
   provider = aws.us_east_1
 
-  topic_arn = aws_sns_topic.bill.arn
+  topic_arn = aws_sns_topic.edge.arn
   protocol  = "email"
   endpoint  = var.alarm_email
 }
@@ -58,7 +59,28 @@ locals {
         dimensions = { FunctionName = "${var.name}-${name}" }, statistic = "Sum", above = local.errors_allowed[name], seconds = 300
       }
     },
+    {
+      for name in keys(local.functions) : "throttles-${name}" => {
+        says       = "The function ${name} was wanted more often at once than the account allows (Lambda, concurrent executions)", namespace = "AWS/Lambda", metric = "Throttles"
+        dimensions = { FunctionName = "${var.name}-${name}" }, statistic = "Sum", above = 0, seconds = 300
+      }
+    },
   )
+
+  edge_alarms = {
+    edge-5xx = {
+      says       = "More than 1 % of CloudFront's answers were 5xx", metric = "5xxErrorRate"
+      dimensions = { DistributionId = aws_cloudfront_distribution.site.id, Region = "Global" }, statistic = "Average", above = 1, periods = 2
+    }
+    edge-throttles = {
+      says       = "CloudFront did not run the edge function as often as it was wanted", metric = "FunctionThrottles"
+      dimensions = { FunctionName = aws_cloudfront_function.edge.name, Region = "Global" }, statistic = "Sum", above = 0, periods = 1
+    }
+    edge-errors = {
+      says       = "The edge function failed", metric = "FunctionExecutionErrors"
+      dimensions = { FunctionName = aws_cloudfront_function.edge.name, Region = "Global" }, statistic = "Sum", above = 0, periods = 1
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "alarm" {
@@ -78,40 +100,50 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
 }
 
-# CloudFront's metrics and the bill stand in us-east-1.
-resource "aws_cloudwatch_metric_alarm" "edge_5xx" {
-  provider = aws.us_east_1
-
-  alarm_name          = "${var.name}-edge-5xx"
-  alarm_description   = "More than 1 % of CloudFront's answers were 5xx"
-  namespace           = "AWS/CloudFront"
-  metric_name         = "5xxErrorRate"
-  dimensions          = { DistributionId = aws_cloudfront_distribution.site.id, Region = "Global" }
-  statistic           = "Average"
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 1
-  period              = 300
-  evaluation_periods  = 2
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.bill.arn]
+moved {
+  from = aws_cloudwatch_metric_alarm.edge_5xx
+  to   = aws_cloudwatch_metric_alarm.edge["edge-5xx"]
 }
 
-# Needs "Receive CloudWatch billing alerts" in the account's billing preferences.
-resource "aws_cloudwatch_metric_alarm" "bill" {
+resource "aws_cloudwatch_metric_alarm" "edge" {
+  for_each = local.edge_alarms
   provider = aws.us_east_1
 
-  alarm_name          = "${var.name}-bill"
-  alarm_description   = "This month has cost more than ${var.monthly_dollars} dollars"
-  namespace           = "AWS/Billing"
-  metric_name         = "EstimatedCharges"
-  dimensions          = { Currency = "USD" }
-  statistic           = "Maximum"
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.says
+  namespace           = "AWS/CloudFront"
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.monthly_dollars
-  period              = 21600
-  evaluation_periods  = 1
+  threshold           = each.value.above
+  period              = 300
+  evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.bill.arn]
+  alarm_actions       = [aws_sns_topic.edge.arn]
+}
+
+# Of the whole account: costs of one project are known by its tag only where somebody has switched that on, a day later.
+resource "aws_budgets_budget" "month" {
+  count = var.alarm_email == null ? 0 : 1
+
+  name         = var.name
+  budget_type  = "COST"
+  time_unit    = "MONTHLY"
+  limit_amount = tostring(var.monthly_dollars)
+  limit_unit   = "USD"
+
+  dynamic "notification" {
+    for_each = { ACTUAL = 80, FORECASTED = 100 }
+
+    content {
+      notification_type          = notification.key
+      comparison_operator        = "GREATER_THAN"
+      threshold                  = notification.value
+      threshold_type             = "PERCENTAGE"
+      subscriber_email_addresses = [var.alarm_email]
+    }
+  }
 }
 
 locals {

@@ -1,4 +1,4 @@
-# AWS Batch: Fargate for everybody, GPU machines in front of it where there is a quota for them. Both come down to zero.
+# AWS Batch: Fargate Spot, and Fargate behind it; GPU machines in front where there is a quota for them. All come down to zero.
 
 resource "aws_cloudwatch_log_group" "batch" {
   #checkov:skip=CKV_AWS_158:Logs hold no secrets; CloudWatch encrypts them with its own key.
@@ -7,14 +7,21 @@ resource "aws_cloudwatch_log_group" "batch" {
   retention_in_days = var.log_days
 }
 
+moved {
+  from = aws_batch_compute_environment.fargate
+  to   = aws_batch_compute_environment.fargate["demand"]
+}
+
 resource "aws_batch_compute_environment" "fargate" {
-  compute_environment_name_prefix = "${var.name}-fargate-"
+  for_each = merge({ demand = "FARGATE" }, var.spot ? { spot = "FARGATE_SPOT" } : {})
+
+  compute_environment_name_prefix = each.key == "demand" ? "${var.name}-fargate-" : "${var.name}-fargate-spot-"
   type                            = "MANAGED"
   service_role                    = aws_iam_role.batch.arn
   depends_on                      = [aws_iam_role_policy_attachment.batch]
 
   compute_resources {
-    type               = "FARGATE"
+    type               = each.value
     max_vcpus          = var.most_fargate_vcpus
     subnets            = aws_subnet.tasks[*].id
     security_group_ids = [aws_security_group.tasks.id]
@@ -91,7 +98,26 @@ resource "aws_batch_job_queue" "fargate" {
 
   compute_environment_order {
     order               = 1
-    compute_environment = aws_batch_compute_environment.fargate.arn
+    compute_environment = aws_batch_compute_environment.fargate["demand"].arn
+  }
+}
+
+# Spot, and on demand what is beyond its vCPUs. What spot takes away begins here again; what it does not begin within ten minutes,
+# or takes away three times, the events function gives to the queue that has no spot.
+resource "aws_batch_job_queue" "spot" {
+  count = var.spot ? 1 : 0
+
+  name     = "${var.name}-fargate-spot"
+  state    = "ENABLED"
+  priority = 1
+
+  dynamic "compute_environment_order" {
+    for_each = [for kind in ["spot", "demand"] : aws_batch_compute_environment.fargate[kind].arn]
+
+    content {
+      order               = compute_environment_order.key + 1
+      compute_environment = compute_environment_order.value
+    }
   }
 }
 
@@ -116,6 +142,9 @@ locals {
   # The one limit: the job's and FFmpeg's.
   job_seconds = var.job_hours * 3600
 
+  # What says nothing of the clip, by the words of Batch: another try is free. Five rules are all that Batch takes.
+  retried = ["Host EC2*", "Your Spot Task was interrupted*", "Task failed to start*", "Timeout waiting for network interface*"]
+
   task_environment = [
     for name, value in merge(
       local.bucket_environment,
@@ -139,7 +168,7 @@ locals {
   }
 }
 
-# The time limit stands here alone; SubmitJob says nothing of it.
+# Retries and the time limit stand here alone; SubmitJob says nothing of them.
 resource "aws_batch_job_definition" "fargate" {
   name                  = "${var.name}-fargate"
   type                  = "container"
@@ -158,9 +187,13 @@ resource "aws_batch_job_definition" "fargate" {
   retry_strategy {
     attempts = 3
 
-    evaluate_on_exit {
-      action           = "RETRY"
-      on_status_reason = "Host EC2*"
+    dynamic "evaluate_on_exit" {
+      for_each = local.retried
+
+      content {
+        action           = "RETRY"
+        on_status_reason = evaluate_on_exit.value
+      }
     }
     evaluate_on_exit {
       action    = "EXIT"
@@ -190,9 +223,13 @@ resource "aws_batch_job_definition" "gpu" {
   retry_strategy {
     attempts = 3
 
-    evaluate_on_exit {
-      action           = "RETRY"
-      on_status_reason = "Host EC2*"
+    dynamic "evaluate_on_exit" {
+      for_each = local.retried
+
+      content {
+        action           = "RETRY"
+        on_status_reason = evaluate_on_exit.value
+      }
     }
     evaluate_on_exit {
       action    = "EXIT"

@@ -3,10 +3,10 @@
 locals {
   batch_environment = merge(
     {
-      BATCH_QUEUE          = var.gpu ? aws_batch_job_queue.gpu[0].arn : aws_batch_job_queue.fargate.arn
+      BATCH_QUEUE          = one(concat(aws_batch_job_queue.gpu, var.gpu ? [] : aws_batch_job_queue.spot, var.gpu || var.spot ? [] : [aws_batch_job_queue.fargate])).arn
       BATCH_JOB_DEFINITION = var.gpu ? aws_batch_job_definition.gpu[0].arn_prefix : aws_batch_job_definition.fargate.arn_prefix
     },
-    var.gpu ? {
+    var.gpu || var.spot ? {
       BATCH_FALLBACK_QUEUE          = aws_batch_job_queue.fargate.arn
       BATCH_FALLBACK_JOB_DEFINITION = aws_batch_job_definition.fargate.arn_prefix
     } : {},

@@ -17,9 +17,11 @@ locals {
 
   bucket        = coalesce(var.bucket, "${var.name}-${data.aws_caller_identity.me.account_id}")
   edge_prefixes = ["hls", "progressive", "images"]
-  secrets_path  = "/${var.name}"
-  address       = "https://${coalesce(var.domain, aws_cloudfront_distribution.site.domain_name)}"
-  metrics       = "Clipset/${var.name}"
+  # What is kept for a day and not for a week when it was overwritten or deleted.
+  passing_versions = concat([for prefix in local.edge_prefixes : "${prefix}/"], ["originals/", "jobs/"])
+  secrets_path     = "/${var.name}"
+  address          = "https://${coalesce(var.domain, aws_cloudfront_distribution.site.domain_name)}"
+  metrics          = "Clipset/${var.name}"
 
   # Where CloudFront finds the API. In a local of its own, for an emulator has it elsewhere.
   api_origin = {

@@ -95,6 +95,12 @@ variable "job_backend" {
   }
 }
 
+variable "spot" {
+  description = "Whether jobs go to Fargate Spot first, at about a third of the price; on demand where spot has none, or took a job away."
+  type        = bool
+  default     = true
+}
+
 variable "gpu" {
   description = "Whether jobs go to GPU machines first. New accounts have no quota for them: ask for \"All G and VT Spot Instance Requests\" first."
   type        = bool
@@ -124,7 +130,7 @@ variable "most_gpu_vcpus" {
 }
 
 variable "most_fargate_vcpus" {
-  description = "No more than so many vCPUs of Fargate run at once."
+  description = "No more than so many vCPUs of Fargate run at once, and as many of Fargate Spot."
   type        = number
   default     = 16
 
@@ -153,6 +159,17 @@ variable "task_disk_gib" {
   validation {
     condition     = var.task_disk_gib >= 21 && var.task_disk_gib <= 200 && floor(var.task_disk_gib) == var.task_disk_gib
     error_message = "task_disk_gib must be a whole number of 21 to 200, which is what Fargate has."
+  }
+}
+
+variable "original_tiering_days" {
+  description = "Originals older than this many days go to Intelligent-Tiering, which costs less for what nobody reads; null: never."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.original_tiering_days == null || try(var.original_tiering_days >= 1 && floor(var.original_tiering_days) == var.original_tiering_days, false)
+    error_message = "original_tiering_days must be a whole number of at least 1, or null."
   }
 }
 
@@ -201,7 +218,7 @@ variable "alarm_email" {
 }
 
 variable "monthly_dollars" {
-  description = "An alarm says when the month's bill passes this."
+  description = "AWS Budgets mails alarm_email when the account's month has cost four fifths of this, and when it is going to cost more."
   type        = number
   default     = 50
 
@@ -212,7 +229,7 @@ variable "monthly_dollars" {
 }
 
 variable "domain" {
-  description = "An address of your own, such as clips.example.org; null: CloudFront's. Point it at the output `distribution`."
+  description = "An address of your own, such as clips.example.org; null: CloudFront's. Needs `zone`, or `certificate_arn`."
   type        = string
   default     = null
 
@@ -222,14 +239,25 @@ variable "domain" {
   }
 }
 
-variable "certificate_arn" {
-  description = "The domain's certificate in AWS Certificate Manager, in us-east-1; needed with `domain`."
+variable "zone" {
+  description = "The zone of Route 53 that `domain` is in, such as example.org: certificate and records are made there. Null: neither."
   type        = string
   default     = null
 
   validation {
-    condition     = (var.certificate_arn == null) == (var.domain == null) && (var.certificate_arn == null || can(regex("^arn:aws:acm:us-east-1:", var.certificate_arn)))
-    error_message = "certificate_arn must be in us-east-1, and goes together with domain."
+    condition     = var.zone == null || (var.domain != null && (var.domain == var.zone || endswith(coalesce(var.domain, "-"), ".${coalesce(var.zone, "-")}")))
+    error_message = "zone must be the domain, or what stands behind a dot in it."
+  }
+}
+
+variable "certificate_arn" {
+  description = "The domain's certificate in AWS Certificate Manager, in us-east-1, where no `zone` is named. Point the domain at the output `distribution`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = (var.certificate_arn != null) == (var.domain != null && var.zone == null) && (var.certificate_arn == null || can(regex("^arn:aws:acm:us-east-1:", var.certificate_arn)))
+    error_message = "certificate_arn must be in us-east-1, and goes together with a domain that has no zone here."
   }
 }
 
@@ -242,6 +270,18 @@ variable "price_class" {
     condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.price_class)
     error_message = "price_class must be PriceClass_100, PriceClass_200 or PriceClass_All."
   }
+}
+
+variable "web_acl" {
+  description = "Whether AWS WAF stands before CloudFront: 8 dollars a month and 0.60 for each million requests. CloudFront's flat-rate plans want it."
+  type        = bool
+  default     = false
+}
+
+variable "access_logs" {
+  description = "Whether CloudFront logs paths and nothing of who asked, for views of each clip (docs/decisions/access-logs.md)."
+  type        = bool
+  default     = false
 }
 
 variable "force_destroy" {

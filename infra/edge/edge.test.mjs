@@ -1,48 +1,11 @@
 // The edge function over the table that nginx is tested over too (tests/tests/edge/table.rs).
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load, source, viewerRequest } from './shim.mjs';
+import { digest, keys, secrets, table, target } from './table.mjs';
 
-const table = JSON.parse(readFileSync(new URL('../../tests/vectors/edge-requests.json', import.meta.url), 'utf8'));
-const { secrets } = table;
-
-const keys = {
-  secret: secrets.current,
-  'secret-previous': secrets.previous,
-  origin: 'o'.repeat(43),
-  ...Object.fromEntries(table.deleted.map((uuid) => [`deleted/${uuid}`, '9999999999'])),
-};
 const edge = load('edge.js', keys);
 const seconds = () => Math.floor(Date.now() / 1000);
-const digest = (expires, uri, secret) => createHash('md5').update(expires + uri + secret).digest();
-const LONG = 'a'.repeat(1500);
-
-const otherEnding = (md5) => md5.slice(0, 21) + { A: 'B', Q: 'R', g: 'h', w: 'x' }[md5[21]];
-const swappedCase = (md5) => [...md5].map((c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase())).join('');
-
-/** Path and raw query of a row, signed as it says. */
-function target({ path: written, query = 'md5={md5}&expires={expires}', sign }, now) {
-  const path = written.replace('{long}', LONG);
-  if (sign) {
-    const expires = sign.expires_text ?? String(now + Number(sign.expires));
-    const bytes = digest(expires, sign.path ?? path, secrets[sign.with]);
-    const md5 = bytes.toString('base64url');
-    query = query
-      .replace('{md5_other_ending}', otherEnding(md5))
-      .replace('{md5_short}', md5.slice(0, 21))
-      .replace('{md5_hex}', bytes.toString('hex'))
-      .replace('{md5_swapped_case}', swappedCase(md5))
-      .replace('{md5}', md5)
-      .replace('{expires}', expires);
-  }
-  query = query.replace('{long}', LONG);
-  assert.ok(!query.includes('{'), query);
-  // CloudFront never sees a fragment as such: what a client sends behind # belongs to the query.
-  return [path, query === '' ? undefined : query];
-}
-
 async function ask(row) {
   for (;;) {
     const now = seconds();

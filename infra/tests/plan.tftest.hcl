@@ -149,6 +149,19 @@ run "mediaconvert_may_probe_and_asks_for_no_disk" {
   }
 }
 
+run "deleted_media_are_gone_after_a_day_and_documents_after_a_week" {
+  command = plan
+
+  assert {
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.main.rule : trimprefix(rule.id, "old versions of ") => rule.noncurrent_version_expiration[0].noncurrent_days == 1 && rule.filter[0].prefix == trimprefix(rule.id, "old versions of ") if startswith(rule.id, "old versions of ") } == { "hls/" = true, "progressive/" = true, "images/" = true, "originals/" = true, "jobs/" = true }
+    error_message = "What was deleted can be read for longer than a day as an old version."
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.main.rule : rule.noncurrent_version_expiration[0].noncurrent_days if rule.id == "old versions"] == [7]
+    error_message = "Documents cannot be had back for a week."
+  }
+}
+
 run "wrong_values_are_refused" {
   command = plan
   variables {

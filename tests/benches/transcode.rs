@@ -30,7 +30,7 @@ use clipset_tests::{
 };
 use clipset_transcoder::{
     arguments::{Encoder, HLS_FOLDER, Recipe, Rendition, hls},
-    config::TranscoderConfig,
+    config::{Pace, TranscoderConfig},
     ffmpeg::Tools,
     plan::{Picture, Plan},
     source::examine,
@@ -78,7 +78,7 @@ fn config(bucket: BucketConfig, folder: &Path) -> TranscoderConfig {
         runner_name: "bench".into(),
         tools: Tools::default(),
         longest: Duration::from_secs(3 * 86_400),
-        poll: Duration::from_millis(400),
+        pace: Pace::NEAR,
     }
 }
 

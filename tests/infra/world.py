@@ -140,6 +140,15 @@ locals {{
         (self.folder / "outputs.json").write_text(text)
         return {name: found["value"] for name, found in json.loads(text).items()}
 
+    def smoke(self, part):
+        """A part of infra/smoke, on what is here."""
+        more = {name: "-no-color -parallelism=30" for name in ("TF_CLI_ARGS_apply", "TF_CLI_ARGS_destroy")} | {
+            "SMOKE_FOLDER": str(self.folder), "SMOKE_YES": "1", "SMOKE_WAIT": "0", "PYTHON": sys.executable,
+            "CLIPSET": str(BINARIES / "clipset"), "AWS_ENDPOINT_URL_S3": self.url}
+        run = subprocess.run([ROOT / "infra/smoke", part], env=self.env | more, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert run.returncode == 0, f"infra/smoke {part}: {run.returncode}\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}"
+        return run.stdout
+
     def secrets(self, *arguments):
         command = [sys.executable, str(ROOT / "infra/secrets"), *arguments, "--outputs", str(self.folder / "outputs.json"), "--wait", "0"]
         run = subprocess.run(command, env=self.env, capture_output=True, text=True)

@@ -8,9 +8,10 @@ use std::{
 use clipset_core::{
     Timestamp,
     id::{EncodeId, JobId, ShortId},
-    job::{Job, JobError, JobKind, Lease},
+    job::{Job, JobError, JobKind, LEASE, Lease},
     key::DocumentKey,
 };
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos, turns::Turns};
@@ -27,6 +28,8 @@ const LOST_RUNNERS: &str =
 #[derive(Debug, Clone)]
 pub struct Jobs {
     bucket: Bucket,
+    /// How long a lease lasts that is taken here.
+    life: SignedDuration,
     turns: Arc<Turns>,
     /// Jobs of which the log was told that they cannot be read.
     unreadable: Arc<Mutex<BTreeSet<JobId>>>,
@@ -35,7 +38,13 @@ pub struct Jobs {
 impl Jobs {
     /// Of this bucket.
     pub fn new(bucket: Bucket) -> Self {
-        Self { bucket, turns: Arc::default(), unreadable: Arc::default() }
+        Self { bucket, life: LEASE, turns: Arc::default(), unreadable: Arc::default() }
+    }
+
+    /// The same, with leases that last so long without a beat.
+    #[must_use]
+    pub fn with_leases_of(self, life: SignedDuration) -> Self {
+        Self { life, ..self }
     }
 
     /// The time that leases are counted by: see [`Bucket::now`].
@@ -124,7 +133,7 @@ impl Jobs {
             if most.is_some_and(|most| job.is_longer_than(most)) {
                 return Err(JobError::TooLong);
             }
-            lease = Some(job.claim(runner, self.now())?);
+            lease = Some(job.entrust(runner, self.life, self.now())?);
             Ok(())
         });
         match claimed.await {

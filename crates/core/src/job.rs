@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{EncodeId, IdError, JobId, ShortId};
 
-/// How long a lease lasts without a beat. Beats come with the progress, at least every 2 s.
+/// How long a lease lasts without a beat, where a beat costs nothing.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
+
+/// The same where every beat is a request that is paid for, and leaves an old version of the job's document.
+pub const LONG_LEASE: SignedDuration = SignedDuration::from_secs(200);
 
 /// A job that was claimed this often without an end has lost that many runners: it gives up.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -75,6 +78,13 @@ pub struct Lease {
     runner: String,
     attempt: u32,
     until: Timestamp,
+    /// For how long it was given, and each beat gives it again.
+    #[serde(default = "usual_life")]
+    seconds: i64,
+}
+
+fn usual_life() -> i64 {
+    LEASE.as_secs()
 }
 
 impl Lease {
@@ -91,6 +101,16 @@ impl Lease {
     /// When it runs out without a beat.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// How long it lasts from a beat.
+    pub fn life(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.seconds)
+    }
+
+    /// How often its holder beats: 13 times in its life, so that a bucket that is away for most of it loses no job.
+    pub fn beat_every(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.seconds * 75)
     }
 }
 
@@ -223,7 +243,7 @@ impl Job {
         }
     }
 
-    /// Gives the job to `runner` at `now`. The lease of a runner that stopped beating is taken over.
+    /// Gives the job to `runner` at `now`, for [`LEASE`]. The lease of a runner that stopped beating is taken over.
     ///
     /// # Errors
     /// [`JobError::Held`], [`JobError::WaitsForSpace`], [`JobError::Ended`], or [`JobError::TooManyAttempts`] for a job
@@ -232,7 +252,7 @@ impl Job {
         self.entrust(runner, LEASE, now)
     }
 
-    /// As [`Job::claim`], to a service that does not beat and that is asked, within `life`, how it goes.
+    /// As [`Job::claim`], for `life`: between two beats, or until a service that does not beat is asked how it goes.
     ///
     /// # Errors
     /// As [`Job::claim`].
@@ -249,7 +269,8 @@ impl Job {
             return Err(JobError::TooManyAttempts);
         }
         self.attempts += 1;
-        let lease = Lease { runner: runner.to_owned(), attempt: self.attempts, until: now + life };
+        let lease =
+            Lease { runner: runner.to_owned(), attempt: self.attempts, until: now + life, seconds: life.as_secs() };
         self.state = JobState::Leased(lease.clone());
         self.abandoned.append(&mut self.writing);
         self.notes.clear();
@@ -263,7 +284,7 @@ impl Job {
     /// [`JobError::LeaseLost`] if another runner took over: stop at once.
     pub fn beat(&mut self, lease: &Lease, progress: f64, now: Timestamp) -> Result<(), JobError> {
         let held = self.held(lease)?;
-        held.until = now + LEASE;
+        held.until = now + held.life();
         self.progress = progress.clamp(0.0, 1.0).max(self.progress);
         Ok(())
     }
@@ -436,6 +457,24 @@ mod tests {
         assert_eq!(job.complete(&lease, at(32)), Err(JobError::LeaseLost));
         job.complete(&second, at(33)).expect("held");
         assert_eq!(job.claim("three", at(99)), Err(JobError::Ended));
+    }
+
+    #[test]
+    fn a_beat_renews_a_lease_for_the_life_it_was_given_and_comes_in_proportion() {
+        for (life, beat) in [(LEASE, 1_500), (LONG_LEASE, 15_000)] {
+            let mut job = job();
+            let lease = job.entrust("one", life, at(0)).expect("waiting");
+            assert_eq!(lease.beat_every().as_millis(), beat);
+            job.beat(&lease, 0.5, at(10)).expect("held");
+            assert_eq!(job.claim("two", at(9) + life), Err(JobError::Held(at(10) + life)));
+            job.claim("two", at(11) + life).expect("run out");
+        }
+    }
+
+    #[test]
+    fn a_lease_of_an_older_version_lives_as_long_as_it_did_there() {
+        let text = r#"{"runner": "one", "attempt": 1, "until": "2027-01-15T08:00:00Z"}"#;
+        assert_eq!(serde_json::from_str::<Lease>(text).expect("a lease").life(), LEASE);
     }
 
     #[test]

@@ -147,6 +147,8 @@ pub enum DocumentKey {
     MigrationPlan(EncodeId, usize),
     /// `jobs/dispatches/{job_id}.json`: a job given to AWS Batch or MediaConvert.
     Dispatch(JobId),
+    /// `jobs/buried.json`: when tombstones end that CloudFront's key value store holds.
+    Buried,
     /// `jobs/runners/{name}.json`: what a runner measured of its encoders.
     Runner(String),
     /// `accounts/users/{username}.json`.
@@ -185,6 +187,7 @@ impl DocumentKey {
             ["jobs", "leftovers", name] => Self::Leftover(name.parse().ok()?),
             ["catalog", "orphans", name] => Self::Orphans(u8::from_str_radix(&json(name)?, 16).ok()?),
             ["jobs", "dispatches", name] => Self::Dispatch(json(name)?.parse().ok()?),
+            ["jobs", "buried.json"] => Self::Buried,
             ["jobs", "runners", name] => Self::Runner(json(name)?),
             ["accounts", "users", name] => Self::Account(json(name)?.parse().ok()?),
             ["accounts", "sessions", name @ ..] if !name.is_empty() => Self::Session(json(&name.join("/"))?),
@@ -198,8 +201,8 @@ impl DocumentKey {
 
     /// A document of this kind that cannot be read counts as one that is not there, and is written anew: what it held
     /// can be derived, or is worth less than going on. A session that is not there has ended, an invitation opens
-    /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease, and the
-    /// days of orphans begin anew.
+    /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease, the days of
+    /// orphans begin anew, and tombstones that have ended go with the next that ends.
     pub fn begins_anew(&self) -> bool {
         match self {
             Self::JobMarker
@@ -207,6 +210,7 @@ impl DocumentKey {
             | Self::Orphans(_)
             | Self::MigrationPlan(..)
             | Self::Dispatch(_)
+            | Self::Buried
             | Self::Runner(_)
             | Self::Session(_)
             | Self::Invitation(_)
@@ -242,6 +246,7 @@ impl fmt::Display for DocumentKey {
             Self::Migration => f.write_str("jobs/migration.json"),
             Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
             Self::Dispatch(id) => write!(f, "jobs/dispatches/{id}.json"),
+            Self::Buried => f.write_str("jobs/buried.json"),
             Self::Runner(name) => write!(f, "jobs/runners/{name}.json"),
             Self::Account(name) => write!(f, "accounts/users/{name}.json"),
             Self::Session(id) => write!(f, "accounts/sessions/{id}.json"),

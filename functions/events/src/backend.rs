@@ -47,8 +47,10 @@ pub struct Output {
 /// Why a job ended without doing what it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Death {
-    /// Its machine was taken away, or it died without a word.
+    /// It died without a word.
     Lost,
+    /// Spot took its machine away.
+    Reclaimed,
     /// It took more memory than its container has.
     OutOfMemory,
     /// It took longer than is allowed.
@@ -70,7 +72,7 @@ impl Death {
     /// A sentence for the owner.
     pub(crate) fn sentence(&self) -> String {
         let why = match self {
-            Self::Lost => "the machines that worked on it were lost three times",
+            Self::Lost | Self::Reclaimed => "the machines that worked on it were lost three times",
             Self::OutOfMemory => "it takes more memory than there is",
             Self::TooLong => "it took longer than is allowed",
             Self::Stopped => "the work on it was stopped by hand",

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub enum Place {
     /// Where all go first.
     First,
-    /// Where a job goes that did not begin there in time.
+    /// Where a job goes that did not begin there in time, or that spot took away there.
     Fallback,
 }
 
@@ -75,8 +75,8 @@ impl Dispatch {
     }
 
     /// The round after one that was lost.
-    pub(crate) fn after_loss(&self, now: Timestamp) -> Self {
-        Self { lost: self.lost + 1, to_stop: None, ..self.next(now) }
+    pub(crate) fn after_loss(&self, now: Timestamp, place: Place) -> Self {
+        Self { lost: self.lost + 1, place, to_stop: None, ..self.next(now) }
     }
 
     /// The round at the other place, after one that did not begin.
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_name_says_job_and_round_and_reads_back() {
         let first = Dispatch::first("aB3dE6gH9j-first-1".parse().expect("a job id"), Timestamp::UNIX_EPOCH);
-        let second = first.after_loss(Timestamp::UNIX_EPOCH);
+        let second = first.after_loss(Timestamp::UNIX_EPOCH, first.place);
         assert_eq!(second.name().to_string(), "aB3dE6gH9j-first-1-2");
         assert_eq!(second.name().to_string().parse(), Ok(second.name()));
         assert_ne!(first.outputs, second.outputs);

@@ -241,7 +241,9 @@ impl Dispatcher {
         if death.is_final() || job.attempts.max(dispatch.lost + 1) >= MAX_ATTEMPTS {
             return self.give_up(&job, &death.sentence()).await;
         }
-        let next = dispatch.after_loss(Timestamp::now());
+        // Batch has tried again in the same place already.
+        let moves = *death == Death::Reclaimed && self.backend.has_fallback();
+        let next = dispatch.after_loss(Timestamp::now(), if moves { Place::Fallback } else { dispatch.place });
         let next = self.change(dispatch, |found| *found = next.clone()).await?;
         self.submit(&job, next).await
     }

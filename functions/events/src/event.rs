@@ -130,6 +130,9 @@ fn batch(job: BatchJob) -> Option<Event> {
     Some(Event::Job { name, given: job.job_id, report })
 }
 
+/// How Batch says that spot took a machine away: of EC2, and of Fargate.
+const RECLAIMED: [&str; 2] = ["Host EC2", "Your Spot Task was interrupted"];
+
 /// How a Batch job goes, by its status, the status's reason and its container's.
 /// Source: AWS Batch, "Job states" and "Jobs stuck in a RUNNABLE status".
 pub(crate) fn batch_report(status: &str, status_reason: &str, container_reason: &str) -> Option<Report> {
@@ -142,7 +145,8 @@ pub(crate) fn batch_report(status: &str, status_reason: &str, container_reason: 
         "SUCCEEDED" => Report::Succeeded(Output::default()),
         "FAILED" if container_reason.starts_with("OutOfMemoryError") => Report::Failed(Death::OutOfMemory),
         "FAILED" if status_reason.contains("exceeded timeout") => Report::Failed(Death::TooLong),
-        // "Host EC2 (instance i-…) terminated.", "Essential container in task exited", or nothing.
+        "FAILED" if RECLAIMED.iter().any(|words| status_reason.starts_with(words)) => Report::Failed(Death::Reclaimed),
+        // "Essential container in task exited", or nothing.
         "FAILED" => Report::Failed(Death::Lost),
         _ => return None,
     })

@@ -12,7 +12,7 @@ use clipset_core::{
 use clipset_service::Service;
 use serde_json::Value;
 
-use crate::{backend::BackendError, dispatcher::Dispatcher, event::Event, sweep};
+use crate::{backend::BackendError, buried, dispatcher::Dispatcher, event::Event, sweep};
 
 /// What an event could not be dealt with for. It comes again.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,7 @@ impl Events {
             && found.value.is_deleted()
         {
             let until = retire_at(Timestamp::now(), self.service.config.signature_life);
+            buried::note(&self.service.bucket, until).await?;
             return edge.bury(&found.value.ids(), until).await;
         }
         Ok(())
@@ -126,7 +127,7 @@ impl Events {
             tracing::info!("swept: {swept}");
         }
         let cleared = match &self.edge {
-            Some(edge) => edge.clear_old(Timestamp::now()).await,
+            Some(edge) => buried::clear(&self.service.bucket, edge.as_ref(), Timestamp::now()).await,
             None => Ok(()),
         };
         reviewed.and(swept.map(drop).map_err(EventError::from)).and(cleared)

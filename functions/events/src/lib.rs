@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`look`], [`note`], [`plan`], `action`, `sweep` | the sweep: what is seen, since when it has been so, what follows, done |
 //! | `removal` | one deleted video, at once |
+//! | [`buried`] | when the edge may forget it |
 //! | `whole` | whether a stream may stand for its original |
 //! | [`event`], `handler` | what AWS tells, read and dealt with |
 //! | `dispatcher`, [`dispatch`] | jobs given to a backend, followed, and begun again |
@@ -20,6 +21,7 @@ mod action;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod backend;
+pub mod buried;
 pub mod dispatch;
 mod dispatcher;
 mod ended;

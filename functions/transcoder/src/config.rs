@@ -3,7 +3,11 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clipset_bucket::BucketConfig;
-use clipset_core::signing::SignatureLife;
+use clipset_core::{
+    job::{LEASE, LONG_LEASE},
+    signing::SignatureLife,
+};
+use jiff::SignedDuration;
 
 use crate::ffmpeg::Tools;
 
@@ -25,8 +29,25 @@ pub struct TranscoderConfig {
     pub tools: Tools,
     /// The most that one run of FFmpeg gets, which is less for most clips.
     pub longest: Duration,
-    /// How often the job marker is asked for news.
+    /// What asking the bucket costs.
+    pub pace: Pace,
+}
+
+/// How often the bucket is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The job marker, for news.
     pub poll: Duration,
+    /// How long a lease lasts without a beat, which says how often it beats.
+    pub lease: SignedDuration,
+}
+
+impl Pace {
+    /// Of a bucket on this machine or network, which costs nothing to ask.
+    pub const NEAR: Self = Self { poll: Duration::from_millis(400), lease: LEASE };
+
+    /// Of one where a request has a price.
+    pub const FAR: Self = Self { poll: Duration::from_secs(2), lease: LONG_LEASE };
 }
 
 /// A variable that cannot be used; the message says why.
@@ -55,7 +76,7 @@ impl TranscoderConfig {
         let bucket = BucketConfig::from_env()?;
         // By AWS Batch's own name the events function knows whose lease a dead container held.
         let own_name = var("TRANSCODER_NAME").or_else(|| var("AWS_BATCH_JOB_ID"));
-        let poll = poll_interval(bucket.endpoint.as_deref());
+        let pace = pace(bucket.endpoint.as_deref());
         let tools = Tools::default();
         Ok(Self {
             bucket,
@@ -68,13 +89,12 @@ impl TranscoderConfig {
                 ffprobe: var("FFPROBE").map_or(tools.ffprobe, PathBuf::from),
             },
             longest: seconds("TRANSCODER_TIME_LIMIT_SECONDS")?.map_or(LONGEST, Duration::from_secs),
-            poll,
+            pace,
         })
     }
 }
 
-/// A bucket on this machine or network costs nothing to ask; elsewhere a request has a price.
-fn poll_interval(endpoint: Option<&str>) -> Duration {
+fn pace(endpoint: Option<&str>) -> Pace {
     let host = endpoint.and_then(|url| url.split_once("://")).map(|(_, rest)| {
         let authority = rest.split('/').next().unwrap_or_default();
         match authority.rsplit_once(':') {
@@ -88,7 +108,7 @@ fn poll_interval(endpoint: Option<&str>) -> Duration {
         // A name without a dot is this machine or a neighbour container.
         Err(_) => !host.is_empty() && !host.contains('.'),
     });
-    if near { Duration::from_millis(400) } else { Duration::from_secs(2) }
+    if near { Pace::NEAR } else { Pace::FAR }
 }
 
 fn host_name() -> Option<String> {
@@ -111,10 +131,10 @@ mod tests {
         for near in
             ["http://127.0.0.1:9000", "http://minio:9000/", "http://[::1]:80", "http://192.168.1.5", "http://localhost"]
         {
-            assert!(poll_interval(Some(near)) < Duration::from_secs(1), "{near}");
+            assert_eq!(pace(Some(near)), Pace::NEAR, "{near}");
         }
         for far in [None, Some("https://x.r2.cloudflarestorage.com"), Some("http://8.8.8.8:9000"), Some("nonsense")] {
-            assert_eq!(poll_interval(far), Duration::from_secs(2), "{far:?}");
+            assert_eq!(pace(far), Pace::FAR, "{far:?}");
         }
     }
 

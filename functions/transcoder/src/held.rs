@@ -11,18 +11,18 @@ use std::{
 use clipset_bucket::{Bucket, Jobs, UpdateError, Videos};
 use clipset_core::{
     id::EncodeId,
-    job::{Job, LEASE, Lease},
+    job::{Job, Lease},
     key::prefixes_of,
     video::Video,
 };
 
 use crate::failure::Failure;
 
-/// Between beats: with the write itself, at most 2 s from one progress to the next.
-const BEAT: Duration = Duration::from_millis(1500);
+/// However long the lease, progress is told at first after so long: with the write itself, within 2 s.
+const FIRST_BEAT: Duration = Duration::from_millis(1500);
 
-/// Every so many beats the video is looked at, in case it was deleted.
-const LOOK_EVERY: u32 = 4;
+/// The video is looked at so often, or with each beat, in case it was deleted.
+const LOOK_EVERY: Duration = Duration::from_secs(6);
 
 /// How far a job is, 0 to 1. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -67,10 +67,11 @@ impl Held {
 
     /// Beats until the job is lost or its video is deleted, and answers which.
     pub async fn beat(&self, progress: &Progress) -> Failure {
-        let patience = Duration::try_from(LEASE).unwrap_or_default();
-        let mut heard = Instant::now();
-        for beats in 1.. {
-            tokio::time::sleep(BEAT).await;
+        let patience = self.lease.life().unsigned_abs();
+        let begun = Instant::now();
+        let (mut heard, mut looked) = (begun, begun);
+        loop {
+            tokio::time::sleep(pause(&self.lease, begun.elapsed())).await;
             match self.beat_once(progress).await {
                 Ok(()) => heard = Instant::now(),
                 Err(Failure::LeaseLost) => return Failure::LeaseLost,
@@ -78,14 +79,16 @@ impl Held {
                 Err(_) if heard.elapsed() > patience => return Failure::LeaseLost,
                 Err(_) => {}
             }
-            if beats % LOOK_EVERY == 0
-                && let Ok(found) = self.videos.get(&self.job.video).await
+            if looked.elapsed() < LOOK_EVERY {
+                continue;
+            }
+            looked = Instant::now();
+            if let Ok(found) = self.videos.get(&self.job.video).await
                 && found.is_none_or(|video| video.value.is_deleted())
             {
                 return Failure::Moot("the video was deleted");
             }
         }
-        Failure::LeaseLost
     }
 
     /// Renews the lease.
@@ -195,9 +198,35 @@ impl Held {
     }
 }
 
+/// Until the next beat of a job that has been at work for so long: what is told is at most a tenth of that old.
+fn pause(lease: &Lease, at_work: Duration) -> Duration {
+    lease.beat_every().unsigned_abs().min(FIRST_BEAT.max(at_work / 10))
+}
+
 #[cfg(test)]
 mod tests {
+    use clipset_core::{
+        Timestamp,
+        id::ShortId,
+        job::{JobKind, LEASE, LONG_LEASE},
+    };
+
     use super::*;
+
+    #[test]
+    fn an_hour_of_work_beats_2400_times_where_that_is_free_and_less_than_300_times_where_it_is_paid_for() {
+        let beats = |life| {
+            let now = Timestamp::UNIX_EPOCH;
+            let mut job = Job::new(ShortId::random(), JobKind::First, 1, now).expect("a job");
+            let lease = job.entrust("one", life, now).expect("waiting");
+            let hour = Duration::from_secs(3600);
+            std::iter::successors(Some(Duration::ZERO), |at| Some(*at + pause(&lease, *at)))
+                .take_while(|at| *at < hour)
+                .count()
+        };
+        assert_eq!(beats(LEASE), 2400);
+        assert!((250..300).contains(&beats(LONG_LEASE)), "{}", beats(LONG_LEASE));
+    }
 
     #[test]
     fn progress_moves_within_its_phase() {

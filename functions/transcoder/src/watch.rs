@@ -113,7 +113,7 @@ impl At<'_> {
                 Ok(None) => {
                     tokio::select! {
                         _ = self.news.changed() => {}
-                        () = pause(self.worker.inner.config.poll * POLLS_PER_LOOK, &stop) => {}
+                        () = pause(self.worker.inner.config.pace.poll * POLLS_PER_LOOK, &stop) => {}
                     }
                 }
                 Err(error) => {
@@ -150,7 +150,7 @@ async fn listen(worker: Worker, told: watch::Sender<u64>) {
             Ok(false) => {}
             Err(error) => tracing::debug!(%error, "the job marker could not be read"),
         }
-        tokio::time::sleep(worker.inner.config.poll).await;
+        tokio::time::sleep(worker.inner.config.pace.poll).await;
     }
 }
 

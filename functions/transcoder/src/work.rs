@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use clipset_bucket::{Bucket, Jobs, Migrations, SettingsStore, UpdateError, Videos};
 use clipset_core::{
     id::JobId,
-    job::{Job, JobError, LEASE, Lease, MAX_ATTEMPTS},
+    job::{Job, JobError, Lease, MAX_ATTEMPTS},
     key::DocumentKey,
 };
 use jiff::SignedDuration;
@@ -68,7 +68,7 @@ impl Worker {
         let bucket = Bucket::connect(&config.bucket).await;
         let inner = Inner {
             videos: Videos::new(bucket.clone()),
-            jobs: Jobs::new(bucket.clone()),
+            jobs: Jobs::new(bucket.clone()).with_leases_of(config.pace.lease),
             settings: SettingsStore::new(bucket.clone()),
             migrations: Migrations::new(bucket.clone()),
             encoders: Encoders::new(config.tools.clone()),
@@ -111,7 +111,8 @@ impl Worker {
     /// # Errors
     /// [`UpdateError`]: it has ended, or a living runner holds it.
     pub async fn claim(&self, id: &JobId) -> Result<(Job, Lease), UpdateError<JobError>> {
-        let patience = self.jobs().now() + LEASE + LEASE;
+        let lease = self.inner.config.pace.lease;
+        let patience = self.jobs().now() + lease + lease;
         loop {
             match self.jobs().claim(id, self.name()).await {
                 Err(UpdateError::Refused(JobError::Held(until) | JobError::WaitsForSpace(until)))

@@ -18,7 +18,7 @@ use clipset_core::{
     share::Share,
     video::Video,
 };
-use clipset_events::{dispatch::Dispatch, note::Note};
+use clipset_events::{buried::Ends, dispatch::Dispatch, note::Note};
 use clipset_service::Service;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
@@ -114,6 +114,7 @@ async fn fault(service: &Service, kind: &DocumentKey, key: &str) -> Result<Optio
         DocumentKey::Migration => why::<Migration>(&body),
         DocumentKey::MigrationPlan(..) => why::<Vec<Planned>>(&body),
         DocumentKey::Dispatch(_) => why::<Dispatch>(&body),
+        DocumentKey::Buried => why::<Ends>(&body),
         DocumentKey::Runner(_) => why::<EncoderReport>(&body),
         DocumentKey::Account(_) => why::<Account>(&body),
         DocumentKey::Session(_) => why::<Session>(&body),
@@ -140,6 +141,7 @@ fn treatment(kind: &DocumentKey) -> (&'static str, Option<&'static str>) {
         DocumentKey::Dispatch(_) | DocumentKey::Runner(_) => ("set aside; made again by itself", None),
         DocumentKey::Leftover(_) => ("set aside; what the job left is an orphan now", None),
         DocumentKey::Orphans(_) => ("set aside; the days of orphans begin anew", None),
+        DocumentKey::Buried => ("set aside; tombstones that have ended go with the next that ends", None),
         DocumentKey::Session(_) => ("set aside; the device signs in again", None),
         DocumentKey::Attempts(_) => ("set aside; counted from nothing", None),
         DocumentKey::Invitation(_) => ("set aside", Some("make the invitation or the password link again")),

@@ -128,6 +128,8 @@ export async function startCloudFront({ planned, stack, pages, keys }) {
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
+    host: site.domain_name,
+    port: server.address().port,
     /** For Chromium: both names lead here. */
     rules: [site.domain_name, bucketHost].map((host) => `MAP ${host}:443 127.0.0.1:${server.address().port}`).join(','),
     stop: () => {

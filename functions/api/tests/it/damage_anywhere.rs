@@ -37,6 +37,7 @@ async fn one_of_each(app: &TestApp, clip: &ShortId) {
         DocumentKey::MigrationPlan(EncodeId::random(), 0),
         DocumentKey::Migration,
         DocumentKey::Runner("one".into()),
+        DocumentKey::Buried,
         DocumentKey::Orphans(7),
     ] {
         app.service.bucket.write_raw(&key.to_string(), "{}".into()).await.unwrap();
@@ -57,7 +58,7 @@ async fn whichever_document_is_damaged_nothing_else_is_down() {
     let documents: Vec<_> = documents.filter_map(|key| Some((DocumentKey::parse(&key)?, key))).collect();
     let kinds: BTreeSet<_> =
         documents.iter().map(|(kind, _)| std::mem::discriminant(kind)).map(|it| format!("{it:?}")).collect();
-    assert!(kinds.len() >= 19, "{documents:?}");
+    assert!(kinds.len() >= 20, "{documents:?}");
     let (root, ada) = (app.root(), app.ada());
     for (number, (kind, key)) in documents.iter().enumerate() {
         let whole = app.service.bucket.read_raw(key).await.unwrap().unwrap();

@@ -1,11 +1,11 @@
-//! Jobs as containers of AWS Batch: `clipset-transcoder run JOB`, which takes the job's lease itself. How long one may take
-//! stands in the job definition.
+//! Jobs as containers of AWS Batch: `clipset-transcoder run JOB`, which takes the job's lease itself. How long one may take, and
+//! what is tried again by Batch itself, stands in the job definition.
 
 use async_trait::async_trait;
 use aws_sdk_batch::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{EvaluateOnExit, KeyValuesPair, RetryAction, RetryStrategy},
+    types::KeyValuesPair,
 };
 use clipset_bucket::SdkConfig;
 
@@ -15,9 +15,6 @@ use crate::{
     dispatch::Place,
     event::batch_report,
 };
-
-/// A machine that spot takes away is replaced by Batch itself so often.
-const SPOT_ATTEMPTS: i32 = 3;
 
 /// AWS Batch.
 #[derive(Debug, Clone)]
@@ -64,10 +61,6 @@ impl Backend for Batch {
         if let Some(id) = self.find(queue, &name).await? {
             return Ok(id);
         }
-        let spot = EvaluateOnExit::builder().on_status_reason("Host EC2*").action(RetryAction::Retry).build();
-        let other = EvaluateOnExit::builder().on_reason("*").action(RetryAction::Exit).build();
-        let retry =
-            RetryStrategy::builder().attempts(SPOT_ATTEMPTS).evaluate_on_exit(spot).evaluate_on_exit(other).build();
         let submitted = self
             .client
             .submit_job()
@@ -75,7 +68,6 @@ impl Backend for Batch {
             .job_queue(queue)
             .job_definition(definition)
             .parameters("job", order.job.id.as_str())
-            .retry_strategy(retry)
             .send()
             .await;
         let id = submitted.map_err(|error| failed("take a job", error))?.job_id;

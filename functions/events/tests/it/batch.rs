@@ -58,7 +58,7 @@ async fn begun(world: &World) -> (Job, String) {
 }
 
 #[tokio::test]
-async fn a_new_job_is_submitted_once_with_its_name_queue_and_retries_and_no_time_limit_of_its_own() {
+async fn a_new_job_is_submitted_once_with_its_name_and_queue_and_neither_retries_nor_a_time_limit_of_its_own() {
     let world = World::batch().await;
     let (_, job) = world.uploaded().await;
     for event in ["s3-notification-queue", "s3-eventbridge-queue", "s3-notification-queue"] {
@@ -74,8 +74,6 @@ async fn a_new_job_is_submitted_once_with_its_name_queue_and_retries_and_no_time
             "jobQueue": "gpu-queue",
             "jobDefinition": "gpu-definition",
             "parameters": {"job": job.id.as_str()},
-            "retryStrategy": {"attempts": 3, "evaluateOnExit": [
-                {"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]},
         })
     );
 }
@@ -189,6 +187,23 @@ async fn a_job_that_is_lost_three_times_fails_with_a_sentence_even_if_no_contain
         assert_eq!(error, "The video could not be prepared: the machines that worked on it were lost three times.");
         assert_eq!((rounds(&world, &job), world.dispatch(&job.id).await), (3, None));
         assert!(!world.service.jobs.queue().await.unwrap().contains(&job.id));
+    }
+}
+
+#[tokio::test]
+async fn what_spot_takes_away_goes_to_the_queue_that_has_no_spot_and_what_dies_by_itself_does_not() {
+    for (death, queue) in [
+        ("batch-spot-loss", "fargate-queue"),
+        ("batch-fargate-spot-loss", "fargate-queue"),
+        ("batch-failed-exit", "gpu-queue"),
+    ] {
+        let world = World::batch().await;
+        let (job, given) = begun(&world).await;
+        claim(&world, &job, &given).await;
+        world.deliver(death, &job, &given, 1).await;
+        let asked = world.services.asked(SUBMIT);
+        assert_eq!((asked.len(), &asked[1].json()["jobQueue"]), (2, &json!(queue)), "{death}");
+        assert_eq!(world.dispatch(&job.id).await.unwrap().lost, 1);
     }
 }
 

@@ -1,9 +1,17 @@
 //! Deleted videos: tombstones at CloudFront, and an invalidation.
 
-use clipset_core::{Timestamp, id::EncodeId};
-use clipset_events::Edge;
+use clipset_core::{Timestamp, id::EncodeId, key::DocumentKey, video::Video};
+use clipset_events::{Edge, buried::Ends};
 
 use crate::world::World;
+
+async fn delete(world: &World, video: &Video) {
+    let deleted = world.service.videos.update(&video.short_id, |video| {
+        video.delete(Timestamp::now());
+        Ok::<_, ()>(())
+    });
+    deleted.await.unwrap();
+}
 
 #[tokio::test]
 async fn a_deletion_reaches_the_edge_and_other_changes_do_not() {
@@ -11,11 +19,7 @@ async fn a_deletion_reaches_the_edge_and_other_changes_do_not() {
     let (video, job) = world.uploaded().await;
     world.deliver("s3-eventbridge-video", &job, "", 1).await;
     assert!(world.services.with(|known| known.asked.is_empty()), "it is not deleted");
-    let deleted = world.service.videos.update(&video.short_id, |video| {
-        video.delete(Timestamp::now());
-        Ok::<_, ()>(())
-    });
-    deleted.await.unwrap();
+    delete(&world, &video).await;
     world.services.with(|known| known.store_is_contended = true);
     for _ in 0..2 {
         world.deliver("s3-eventbridge-video", &job, "", 1).await;
@@ -39,9 +43,52 @@ async fn the_sweep_removes_tombstones_that_no_signature_leads_to_and_leaves_othe
         known.store.insert(format!("deleted/{young}"), (now + 60).to_string());
         known.store.insert("secret".into(), "1".into());
     });
+    let noted = format!("[{}, {}]", now - 1, now + 60);
+    world.service.bucket.write_raw(&DocumentKey::Buried.to_string(), noted.into()).await.unwrap();
     world.sweep().await;
     let left: Vec<_> = world.services.with(|known| known.store.keys().cloned().collect());
     assert_eq!(left, [format!("deleted/{young}"), "secret".to_owned()]);
+}
+
+#[tokio::test]
+async fn the_store_is_asked_when_a_tombstone_has_ended_and_not_by_the_hour() {
+    let world = World::batch().await;
+    let asked = || world.services.with(|known| known.asked.iter().filter(|one| one.line.contains("key-value")).count());
+    for _ in 0..3 {
+        world.sweep().await;
+    }
+    assert_eq!(asked(), 0, "nothing was ever buried");
+    let (video, job) = world.uploaded().await;
+    delete(&world, &video).await;
+    world.deliver("s3-eventbridge-video", &job, "", 1).await;
+    let ends: Ends = world.service.bucket.read(&DocumentKey::Buried).await.unwrap().unwrap().value;
+    let until = Timestamp::now().as_second() + 43_200;
+    assert!((until..until + 7200).contains(ends.first().unwrap()), "{ends:?}");
+    let before = asked();
+    world.sweep().await;
+    assert_eq!(asked(), before, "its signatures still live");
+    let over = Ends::from([Timestamp::now().as_second() - 1]);
+    world.service.bucket.put(&DocumentKey::Buried, &over).await.unwrap();
+    world.services.with(|known| known.store.values_mut().for_each(|until| *until = "1".to_owned()));
+    for _ in 0..2 {
+        world.sweep().await;
+    }
+    assert_eq!(world.services.with(|known| known.store.len()), 0);
+    assert_eq!(asked(), before + 3, "listed, described and changed, once");
+}
+
+#[tokio::test]
+async fn a_note_of_ends_that_cannot_be_read_stops_neither_a_sweep_nor_a_deletion() {
+    let world = World::batch().await;
+    for damage in ["", "[", "{}"] {
+        world.service.bucket.write_raw(&DocumentKey::Buried.to_string(), damage.into()).await.unwrap();
+        world.sweep().await;
+        let (video, job) = world.uploaded().await;
+        delete(&world, &video).await;
+        world.deliver("s3-eventbridge-video", &job, "", 1).await;
+        let ends: Ends = world.service.bucket.read(&DocumentKey::Buried).await.unwrap().unwrap().value;
+        assert_eq!(ends.len(), 1, "{damage}");
+    }
 }
 
 #[tokio::test]

@@ -31,7 +31,10 @@ fn batch_events_say_how_the_job_goes() {
         assert_eq!(report(running), Report::Running(None), "{running}");
     }
     assert_eq!(report("batch-succeeded"), Report::Succeeded(Output::default()));
-    for lost in ["batch-failed-exit", "batch-failed-without-reason", "batch-failed-image", "batch-spot-loss"] {
+    for taken in ["batch-spot-loss", "batch-fargate-spot-loss"] {
+        assert_eq!(report(taken), Report::Failed(Death::Reclaimed), "{taken}");
+    }
+    for lost in ["batch-failed-exit", "batch-failed-without-reason", "batch-failed-image"] {
         assert_eq!(report(lost), Report::Failed(Death::Lost), "{lost}");
     }
     assert_eq!(report("batch-failed-memory"), Report::Failed(Death::OutOfMemory));

@@ -128,6 +128,45 @@ impl Listing {
         Ok(all)
     }
 
+    /// At most `most` shards after the one that is called `after`, with the entries that readers see. One that cannot be
+    /// read is written anew with those of its entries that can.
+    pub(crate) async fn part(
+        &self,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<(String, Vec<Entry>)>, BucketError> {
+        let names = self.names().await?;
+        let first = after.map_or(0, |after| names.partition_point(|name| name.as_str() <= after));
+        let ends = names.iter().skip(first + 1).map(Some).chain([None]);
+        let reads = names.iter().skip(first).zip(ends).take(most).map(async |(name, end)| {
+            let mut shard = match self.read(name).await {
+                Err(error) if error.is_unreadable() => self.change(name, |_| ()).await?,
+                read => read?,
+            };
+            if let Some(end) = end {
+                shard.cut(end);
+            }
+            Ok::<_, BucketError>((name.clone(), shard.entries))
+        });
+        // Collected first: the compiler cannot see that a closure held over an await is for every lifetime.
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffered(READ_AHEAD).try_collect().await
+    }
+
+    /// How many shards there are.
+    pub(crate) async fn count(&self) -> Result<usize, BucketError> {
+        Ok(self.names().await?.len())
+    }
+
+    /// Marks in shard `name` the videos whose documents cannot be read.
+    pub(crate) async fn mark(&self, name: &str, ids: &BTreeSet<ShortId>) -> Result<(), BucketError> {
+        let mark = |shard: &mut Shard| {
+            let found = shard.entries.iter_mut().filter(|entry| ids.contains(&entry.short_id));
+            found.for_each(|entry| entry.damaged = true);
+        };
+        self.change(name, mark).await.map(drop)
+    }
+
     /// Takes out of shard `name` what has no document any more.
     pub(crate) async fn forget(&self, name: &str, ids: &[ShortId]) -> Result<(), BucketError> {
         self.change(name, |shard| ids.iter().for_each(|id| shard.remove(id))).await.map(drop)
@@ -139,14 +178,7 @@ impl Listing {
         let listed = self.all().await?;
         let unmarked = listed.iter().filter(|(_, entry)| !entry.damaged && ids.contains(&entry.short_id));
         for name in unmarked.map(|(name, _)| name).collect::<BTreeSet<_>>() {
-            self.change(name, |shard| {
-                shard
-                    .entries
-                    .iter_mut()
-                    .filter(|entry| ids.contains(&entry.short_id))
-                    .for_each(|entry| entry.damaged = true);
-            })
-            .await?;
+            self.mark(name, ids).await?;
         }
         Ok(())
     }

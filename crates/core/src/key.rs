@@ -139,6 +139,10 @@ pub enum DocumentKey {
     Leftover(JobId),
     /// `catalog/orphans/{hex}.json`: since when uuids that begin with this byte have been orphans.
     Orphans(u8),
+    /// `jobs/due/{unix seconds}-{short_id}`: when a clip is to be looked at, the soonest first.
+    Due(i64, ShortId),
+    /// `jobs/walk/state.json`: how far the walk over all there is has come.
+    Walk,
     /// `jobs/marker.json`: rewritten whenever there is news for runners.
     JobMarker,
     /// `jobs/migration.json`: the run in which older videos move to HLS.
@@ -175,6 +179,11 @@ impl DocumentKey {
             ["catalog", "shards", name] => Self::Shard(json(name)?),
             ["jobs", "documents", name] => Self::Job(json(name)?.parse().ok()?),
             ["jobs", "queue", entry] => Self::QueueEntry((*entry).to_owned()),
+            ["jobs", "due", name] => {
+                let (second, clip) = name.split_once('-')?;
+                Self::Due(second.parse().ok()?, clip.parse().ok()?)
+            }
+            ["jobs", "walk", "state.json"] => Self::Walk,
             ["jobs", "marker.json"] => Self::JobMarker,
             ["jobs", "migration.json"] => Self::Migration,
             ["jobs", "migrations", name] => {
@@ -199,12 +208,14 @@ impl DocumentKey {
     /// A document of this kind that cannot be read counts as one that is not there, and is written anew: what it held
     /// can be derived, or is worth less than going on. A session that is not there has ended, an invitation opens
     /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease, and the
-    /// days of orphans begin anew.
+    /// days of orphans and the walk begin anew.
     pub fn begins_anew(&self) -> bool {
         match self {
             Self::JobMarker
             | Self::Leftover(_)
             | Self::Orphans(_)
+            | Self::Due(..)
+            | Self::Walk
             | Self::MigrationPlan(..)
             | Self::Dispatch(_)
             | Self::Runner(_)
@@ -238,6 +249,8 @@ impl fmt::Display for DocumentKey {
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
             Self::Leftover(id) => write!(f, "jobs/leftovers/{id}"),
             Self::Orphans(byte) => write!(f, "catalog/orphans/{byte:02x}.json"),
+            Self::Due(second, clip) => write!(f, "jobs/due/{second:011}-{clip}"),
+            Self::Walk => f.write_str("jobs/walk/state.json"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
             Self::Migration => f.write_str("jobs/migration.json"),
             Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
@@ -295,6 +308,8 @@ mod tests {
             DocumentKey::Shard("0".to_owned()),
             DocumentKey::Job(job.clone()),
             DocumentKey::QueueEntry(format!("0-1-{job}")),
+            DocumentKey::Due(1_800_000_000, video.clone()),
+            DocumentKey::Walk,
             DocumentKey::JobMarker,
             DocumentKey::Migration,
             DocumentKey::MigrationPlan(plan, 3),

@@ -143,6 +143,8 @@ pub enum DocumentKey {
     Due(i64, ShortId),
     /// `jobs/walk/state.json`: how far the walk over all there is has come.
     Walk,
+    /// `jobs/walk/tally.json`: what each member kept when the walk last came by.
+    Tally,
     /// `jobs/marker.json`: rewritten whenever there is news for runners.
     JobMarker,
     /// `jobs/migration.json`: the run in which older videos move to HLS.
@@ -184,6 +186,7 @@ impl DocumentKey {
                 Self::Due(second.parse().ok()?, clip.parse().ok()?)
             }
             ["jobs", "walk", "state.json"] => Self::Walk,
+            ["jobs", "walk", "tally.json"] => Self::Tally,
             ["jobs", "marker.json"] => Self::JobMarker,
             ["jobs", "migration.json"] => Self::Migration,
             ["jobs", "migrations", name] => {
@@ -216,6 +219,7 @@ impl DocumentKey {
             | Self::Orphans(_)
             | Self::Due(..)
             | Self::Walk
+            | Self::Tally
             | Self::MigrationPlan(..)
             | Self::Dispatch(_)
             | Self::Runner(_)
@@ -251,6 +255,7 @@ impl fmt::Display for DocumentKey {
             Self::Orphans(byte) => write!(f, "catalog/orphans/{byte:02x}.json"),
             Self::Due(second, clip) => write!(f, "jobs/due/{second:011}-{clip}"),
             Self::Walk => f.write_str("jobs/walk/state.json"),
+            Self::Tally => f.write_str("jobs/walk/tally.json"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
             Self::Migration => f.write_str("jobs/migration.json"),
             Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
@@ -310,6 +315,7 @@ mod tests {
             DocumentKey::QueueEntry(format!("0-1-{job}")),
             DocumentKey::Due(1_800_000_000, video.clone()),
             DocumentKey::Walk,
+            DocumentKey::Tally,
             DocumentKey::JobMarker,
             DocumentKey::Migration,
             DocumentKey::MigrationPlan(plan, 3),

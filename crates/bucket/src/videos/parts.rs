@@ -2,11 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use clipset_core::{id::ShortId, listing::Entry, video::Video};
+use clipset_core::{
+    id::ShortId,
+    key::DocumentKey,
+    listing::{Entry, Tally},
+    video::Video,
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{PARALLEL_READS, VIDEOS, Videos};
 use crate::BucketError;
+
+/// A listing of so many shards, some ten thousand clips, is counted within one request.
+const COUNTED_AT_ONCE: usize = 64;
 
 /// A part of the videos.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +71,20 @@ impl Videos {
     /// [`BucketError`].
     pub async fn shards(&self, after: Option<&str>, most: usize) -> Result<Vec<(String, Vec<Entry>)>, BucketError> {
         self.listing.part(after, most).await
+    }
+
+    /// What the members keep: counted now in a listing of few shards, else as the walk last counted it.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn tally(&self) -> Result<Tally, BucketError> {
+        if self.shard_count().await? > COUNTED_AT_ONCE {
+            let walked = self.bucket.read::<Tally>(&DocumentKey::Tally).await?;
+            return Ok(walked.map(|found| found.value).unwrap_or_default());
+        }
+        let mut tally = Tally::default();
+        tally.count(&self.entries().await?);
+        Ok(tally)
     }
 
     /// How many shards there are.

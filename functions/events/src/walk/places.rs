@@ -53,13 +53,18 @@ impl Run<'_> {
     async fn listing(&mut self) -> Result<Option<String>, BucketError> {
         let shards = self.service.videos.shards(self.walk.after.as_deref(), SHARDS).await?;
         self.has_read(shards.len());
+        self.walk.tally.count(shards.iter().flat_map(|(_, entries)| entries));
         // One that was marked as damaged, and can be read again, is not as its document is.
         for entry in shards.iter().flat_map(|(_, entries)| entries).filter(|entry| !entry.damaged) {
             self.met.add(Met::Entry(&entry.short_id, entry.revision));
             let finished = entry.phase == Phase::Completed;
             self.walk.migrate |= finished && entry.published.as_ref().is_some_and(|published| !published.hls);
         }
-        Ok(shards.last().filter(|_| shards.len() == SHARDS).map(|(name, _)| name.clone()))
+        let after = shards.last().filter(|_| shards.len() == SHARDS).map(|(name, _)| name.clone());
+        if after.is_none() {
+            self.service.bucket.put(&DocumentKey::Tally, &self.walk.tally).await?;
+        }
+        Ok(after)
     }
 
     async fn documents(&mut self) -> Result<Option<String>, BucketError> {

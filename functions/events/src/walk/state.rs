@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clipset_core::{Timestamp, id::EncodeId, key::DocumentKey};
+use clipset_core::{Timestamp, id::EncodeId, key::DocumentKey, listing::Tally};
 use serde::{Deserialize, Serialize};
 
 use crate::note::LONGEST_STEP;
@@ -92,6 +92,8 @@ pub struct Walk {
     pub(super) unreadable: Vec<String>,
     /// A finished video is not HLS.
     pub(super) migrate: bool,
+    /// What the members keep, so far.
+    pub(super) tally: Tally,
 }
 
 impl Walk {
@@ -109,6 +111,7 @@ impl Walk {
             too_many: false,
             unreadable: Vec::new(),
             migrate: false,
+            tally: Tally::default(),
         }
     }
 

@@ -6,7 +6,7 @@ locals {
     sign-manifest = { memory = 512, seconds = 10 }
     # Hashing a password takes 19 MiB and a whole CPU.
     api = { memory = 1024, seconds = 29 }
-    # The sweep walks over the whole listing.
+    # A run takes a bounded part of what is due, and of the walk.
     events = { memory = 512, seconds = 300 }
   }
 

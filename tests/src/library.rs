@@ -1,10 +1,11 @@
 //! Libraries of many progressive videos, written as documents, as fast as the bucket takes them.
 
-use clipset_bucket::{Bucket, Videos};
+use clipset_bucket::Bucket;
 use clipset_core::{
     Timestamp,
     id::{EncodeId, JobId, ShortId},
     key::{DocumentKey, MediaKey},
+    listing::{Entry, FIRST_SHARD, SHARD_LIMIT, Shard},
     video::{Publication, Upload, Video},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -50,7 +51,14 @@ pub async fn store(bucket: &Bucket, videos: &[Video]) {
         .cloned()
         .map(|video| async move { bucket.create(&DocumentKey::Video(video.short_id.clone()), &video).await });
     stream::iter(writes).buffer_unordered(PARALLEL).try_for_each(async |_| Ok(())).await.expect("stored");
-    Videos::new(bucket.clone()).reindex(videos).await.expect("listed");
+    let mut entries: Vec<_> = videos.iter().map(Entry::from).collect();
+    entries.sort_by_cached_key(Entry::key);
+    // As splits leave them: two thirds full.
+    for (n, entries) in entries.chunks(SHARD_LIMIT * 2 / 3).enumerate() {
+        let name = if n == 0 { FIRST_SHARD.to_owned() } else { entries[0].key() };
+        let shard = Shard { entries: entries.to_vec() };
+        bucket.put(&DocumentKey::Shard(name), &shard).await.expect("listed");
+    }
 }
 
 /// Stores `content` as the MP4 of each video.

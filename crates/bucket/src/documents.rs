@@ -191,7 +191,29 @@ impl Bucket {
         T: Serialize + DeserializeOwned + PartialEq + Clone,
     {
         let salvage: Option<Salvage<T>> = key.begins_anew().then_some(|_| None);
-        self.change(key, salvage, change).await
+        self.change(key, salvage, |_, _| Vec::new(), change).await
+    }
+
+    /// As [`Bucket::update`]; before the document is written, the empty documents that `notes` names for what it was and
+    /// will be are. A kill in between leaves a note of something that did not happen.
+    ///
+    /// # Errors
+    /// As [`Bucket::update`].
+    pub(crate) async fn update_noting<T, E>(
+        &self,
+        key: &DocumentKey,
+        notes: impl Fn(Option<&T>, &T) -> Vec<DocumentKey>,
+        mut change: impl FnMut(&mut T) -> Result<(), E>,
+    ) -> Result<Versioned<T>, UpdateError<E>>
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Clone,
+    {
+        let change = |found: Option<T>| {
+            let mut value = found.ok_or(UpdateError::Missing)?;
+            change(&mut value).map_err(UpdateError::Refused)?;
+            Ok(value)
+        };
+        self.change(key, None, notes, change).await
     }
 
     /// As [`Bucket::upsert`]: of a document that cannot be read, `change` gets what `salvage` makes of it.
@@ -204,13 +226,14 @@ impl Bucket {
     where
         T: Serialize + DeserializeOwned + PartialEq + Clone,
     {
-        self.change(key, Some(salvage), change).await
+        self.change(key, Some(salvage), |_, _| Vec::new(), change).await
     }
 
     async fn change<T, E>(
         &self,
         key: &DocumentKey,
         salvage: Option<Salvage<T>>,
+        notes: impl Fn(Option<&T>, &T) -> Vec<DocumentKey>,
         mut change: impl FnMut(Option<T>) -> Result<T, UpdateError<E>>,
     ) -> Result<Versioned<T>, UpdateError<E>>
     where
@@ -245,6 +268,9 @@ impl Bucket {
                 Some((raw, value)) => unknown::carried(&raw.body, value, &after),
                 None => body_of(&after),
             };
+            for note in notes(before.as_ref().map(|(_, value)| value), &after) {
+                self.put(&note, &()).await?;
+            }
             match self.write(key, body, raw.as_ref().map(|raw| &raw.etag)).await {
                 Ok(etag) => return Ok(Versioned { value: after, etag }),
                 Err(BucketError::Conflict { .. }) => tokio::time::sleep(pause(attempt)).await,

@@ -103,15 +103,14 @@ impl Jobs {
         id: &JobId,
         change: impl FnMut(&mut Job) -> Result<(), E>,
     ) -> Result<Job, UpdateError<E>> {
-        let job = self.bucket.update(&DocumentKey::Job(id.clone()), change).await?.value;
-        // Once it left the queue, only this leads a sweep to it.
-        if job.has_ended()
-            && !job.abandoned.is_empty()
-            && let Err(error) = self.bucket.put(&DocumentKey::Leftover(id.clone()), &()).await
-        {
-            tracing::warn!(job = %id, %error, "what it left behind goes as orphans do");
-        }
-        Ok(job)
+        // What leads to that which is abandoned stands before it is.
+        let notes = |before: Option<&Job>, after: &Job| {
+            let grew = after.abandoned.len() > before.map_or(0, |before| before.abandoned.len());
+            let ended = after.has_ended() && before.is_none_or(|before| !before.has_ended());
+            let left = grew || (ended && !after.abandoned.is_empty());
+            left.then(|| DocumentKey::Leftover(after.id.clone())).into_iter().collect()
+        };
+        Ok(self.bucket.update_noting(&DocumentKey::Job(id.clone()), notes, change).await?.value)
     }
 
     /// Gives job `id` to `runner`. A job that lost too many runners is failed, with its video.
@@ -261,6 +260,26 @@ impl Jobs {
             }
         }
         Ok((jobs, unreadable))
+    }
+
+    /// Jobs that abandoned something, at most `most`, and a thousand. One that is not there any more is forgotten.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn left(&self, most: usize) -> Result<Vec<Job>, BucketError> {
+        let mut left = Vec::new();
+        for key in self.bucket.page(LEFTOVERS, false, None, most.min(1000)).await? {
+            let Some(id) = key.strip_prefix(LEFTOVERS).and_then(|name| name.parse::<JobId>().ok()) else { continue };
+            match self.get(&id).await {
+                Ok(Some(job)) if job.has_ended() || !job.abandoned.is_empty() => left.push(job),
+                // Noted a moment before it abandons something, or until it ends.
+                Ok(Some(_)) => {}
+                Ok(None) => self.bucket.remove(&DocumentKey::Leftover(id)).await?,
+                Err(error) if error.is_unreadable() => tracing::error!(%error, "what a job left is left alone"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(left)
     }
 
     /// Forgets `swept` of what was abandoned.

@@ -44,4 +44,4 @@ pub use migrations::Migrations;
 pub use quotas::release_quota;
 pub use settings::{Reading, SettingsStore};
 pub use uploads::{Part, UploadError, Whole};
-pub use videos::{AllVideos, Reindexed, Videos};
+pub use videos::{AllVideos, Look, Reindexed, SomeVideos, Videos};

@@ -21,6 +21,9 @@ const SHARDS: &str = "catalog/shards/";
 /// Shards read ahead where all are read, as in a search, whose hits may stand anywhere.
 const READ_AHEAD: usize = 8;
 
+/// The most shards that one page reads, some ten thousand clips: hits may be few, and a request has an end.
+const SHARDS_OF_A_PAGE: usize = 64;
+
 /// A page of the listing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -40,13 +43,16 @@ impl Listing {
         Self { bucket }
     }
 
-    /// At most `limit` entries after `cursor` that match.
+    /// At most `limit` entries after `cursor` that match; fewer, and a cursor, where [`SHARDS_OF_A_PAGE`] held no more.
     pub(crate) async fn page(&self, query: &Query, cursor: Option<&str>, limit: usize) -> Result<Page, BucketError> {
         let names = self.names().await?;
         let after = cursor.unwrap_or(FIRST_SHARD);
         let first = names.partition_point(|name| name.as_str() <= after).saturating_sub(1);
         let ahead = if query.words.is_empty() { 1 } else { READ_AHEAD };
-        let mut shards = pin!(self.shards(names.into_iter().skip(first).collect(), ahead));
+        let names: Vec<String> = names.into_iter().skip(first).take(SHARDS_OF_A_PAGE + 1).collect();
+        // Read no more, but named, so that the last one that is read ends where it begins.
+        let unread = names.get(SHARDS_OF_A_PAGE).cloned();
+        let mut shards = pin!(self.shards(names, ahead).take(SHARDS_OF_A_PAGE));
         let mut entries = Vec::new();
         while let Some((_, shard)) = shards.try_next().await? {
             for entry in shard.entries.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after)
@@ -58,7 +64,7 @@ impl Listing {
                 entries.push(entry);
             }
         }
-        Ok(Page { entries, next_cursor: None })
+        Ok(Page { entries, next_cursor: unread.as_deref().and_then(before) })
     }
 
     /// Merges entries into their shards.
@@ -128,6 +134,45 @@ impl Listing {
         Ok(all)
     }
 
+    /// At most `most` shards after the one that is called `after`, with the entries that readers see. One that cannot be
+    /// read is written anew with those of its entries that can.
+    pub(crate) async fn part(
+        &self,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<(String, Vec<Entry>)>, BucketError> {
+        let names = self.names().await?;
+        let first = after.map_or(0, |after| names.partition_point(|name| name.as_str() <= after));
+        let ends = names.iter().skip(first + 1).map(Some).chain([None]);
+        let reads = names.iter().skip(first).zip(ends).take(most).map(async |(name, end)| {
+            let mut shard = match self.read(name).await {
+                Err(error) if error.is_unreadable() => self.change(name, |_| ()).await?,
+                read => read?,
+            };
+            if let Some(end) = end {
+                shard.cut(end);
+            }
+            Ok::<_, BucketError>((name.clone(), shard.entries))
+        });
+        // Collected first: the compiler cannot see that a closure held over an await is for every lifetime.
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffered(READ_AHEAD).try_collect().await
+    }
+
+    /// How many shards there are.
+    pub(crate) async fn count(&self) -> Result<usize, BucketError> {
+        Ok(self.names().await?.len())
+    }
+
+    /// Marks in shard `name` the videos whose documents cannot be read.
+    pub(crate) async fn mark(&self, name: &str, ids: &BTreeSet<ShortId>) -> Result<(), BucketError> {
+        let mark = |shard: &mut Shard| {
+            let found = shard.entries.iter_mut().filter(|entry| ids.contains(&entry.short_id));
+            found.for_each(|entry| entry.damaged = true);
+        };
+        self.change(name, mark).await.map(drop)
+    }
+
     /// Takes out of shard `name` what has no document any more.
     pub(crate) async fn forget(&self, name: &str, ids: &[ShortId]) -> Result<(), BucketError> {
         self.change(name, |shard| ids.iter().for_each(|id| shard.remove(id))).await.map(drop)
@@ -139,14 +184,7 @@ impl Listing {
         let listed = self.all().await?;
         let unmarked = listed.iter().filter(|(_, entry)| !entry.damaged && ids.contains(&entry.short_id));
         for name in unmarked.map(|(name, _)| name).collect::<BTreeSet<_>>() {
-            self.change(name, |shard| {
-                shard
-                    .entries
-                    .iter_mut()
-                    .filter(|entry| ids.contains(&entry.short_id))
-                    .for_each(|entry| entry.damaged = true);
-            })
-            .await?;
+            self.mark(name, ids).await?;
         }
         Ok(())
     }
@@ -230,6 +268,12 @@ impl Listing {
             Err(UpdateError::Missing) => unreachable!("a missing shard is made"),
         }
     }
+}
+
+/// A cursor just before everything in the shard `name`. It has the form of an entry's key, and the id of no clip: that one
+/// may be private.
+fn before(name: &str) -> Option<String> {
+    name.split_once('-').map(|(order, id)| format!("{order}-{}", "0".repeat(id.len())))
 }
 
 /// Of a shard that cannot be read, the entries that can: a newer version may have written one that this one does not know.

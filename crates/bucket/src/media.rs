@@ -227,6 +227,30 @@ impl Bucket {
         Ok(children.into_iter().filter_map(|key| key.strip_prefix(prefix).map(str::to_owned)).collect())
     }
 
+    /// At most `most` of what [`Bucket::keys`] gives below `prefix` after `after`, with `folders` for what stands behind a
+    /// slash; whole keys, in byte order. Less than `most` is the end.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub async fn page(
+        &self,
+        prefix: &str,
+        folders: bool,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<String>, BucketError> {
+        let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix);
+        let list = list.set_delimiter(folders.then(|| "/".to_owned())).max_keys(i32::try_from(most).unwrap_or(1000));
+        // Behind all of a folder: a zero follows the slash.
+        let after = after.map(|after| after.strip_suffix('/').map_or(after.to_owned(), |folder| format!("{folder}0")));
+        let page = list.set_start_after(after).send().await.map_err(|error| sdk("list", prefix, error))?;
+        let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix);
+        let objects = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
+        let mut keys: Vec<_> = folders.chain(objects).collect();
+        keys.sort();
+        Ok(keys)
+    }
+
     /// Removes every object below `prefix`; gives their number. What was removed before is no
     /// error, so a sweep that was killed begins again.
     ///

@@ -21,6 +21,9 @@ use crate::{Bucket, BucketError, Etag, Jobs, SettingsStore, UpdateError, Videos}
 /// Documents read or written at once.
 const PARALLEL: usize = 8;
 
+/// Shards of the listing that are in memory at once.
+const SHARDS: usize = 200;
+
 /// Why a video was not moved whose document, or whose job's, cannot be read.
 const DAMAGED_RECORD: &str = "its record is damaged";
 
@@ -212,20 +215,25 @@ impl Migrations {
     }
 
     /// Finished videos that have no stream, the newest first. The listing tells: it costs forty reads for ten thousand
-    /// videos, and what it does not know yet the sweep tells it, before it starts the next run.
+    /// videos, and what it does not know yet the walk tells it, before it starts the next run.
     async fn candidates(&self) -> Result<Vec<Planned>, BucketError> {
-        let entries = self.videos.entries().await?;
-        let finished = entries.into_iter().filter(|entry| {
-            entry.phase == Phase::Completed
-                && !entry.damaged
-                && entry.published.as_ref().is_some_and(|published| !published.hls)
-        });
-        let planned = finished.map(|entry| Planned {
-            short_id: entry.short_id,
-            title: entry.title,
-            created_at: entry.created_at,
-        });
-        Ok(planned.collect())
+        let mut planned = Vec::new();
+        let mut after = None;
+        loop {
+            let shards = self.videos.shards(after.as_deref(), SHARDS).await?;
+            let Some((last, _)) = shards.last() else { return Ok(planned) };
+            after = Some(last.clone());
+            let finished = shards.into_iter().flat_map(|(_, entries)| entries).filter(|entry| {
+                entry.phase == Phase::Completed
+                    && !entry.damaged
+                    && entry.published.as_ref().is_some_and(|published| !published.hls)
+            });
+            planned.extend(finished.map(|entry| Planned {
+                short_id: entry.short_id,
+                title: entry.title,
+                created_at: entry.created_at,
+            }));
+        }
     }
 
     async fn look(&self, run: &Migration, video: Planned) -> Result<Look, BucketError> {

@@ -13,6 +13,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{Bucket, BucketError, DAMAGED_FOLDER, Page, UpdateError, Versioned, listing::Listing};
 
+mod looks;
+mod parts;
+
+pub use looks::Look;
+pub use parts::SomeVideos;
+
 const VIDEOS: &str = "catalog/videos/";
 
 /// Documents read at once where all are read.
@@ -73,6 +79,7 @@ impl Videos {
     /// # Errors
     /// [`BucketError::Conflict`] if the short id is taken.
     pub async fn create(&self, video: &Video) -> Result<(), BucketError> {
+        self.note_looks(video).await?;
         self.bucket.create(&DocumentKey::Video(video.short_id.clone()), video).await?;
         self.listing.upsert(vec![Entry::from(video)]).await
     }
@@ -102,7 +109,9 @@ impl Videos {
         mut change: impl FnMut(&mut Video) -> Result<(), E>,
     ) -> Result<Video, UpdateError<E>> {
         let key = DocumentKey::Video(id.clone());
-        let changed = self.bucket.update(&key, |video: &mut Video| {
+        let now = self.bucket.now();
+        let notes = |before: Option<&Video>, after: &Video| looks::keys(&after.short_id, after.new_looks(before, now));
+        let changed = self.bucket.update_noting(&key, notes, |video: &mut Video| {
             let before = video.clone();
             change(video)?;
             if *video != before {
@@ -144,7 +153,8 @@ impl Videos {
     /// [`BucketError`].
     pub async fn remove(&self, video: &Video) -> Result<(), BucketError> {
         self.listing.remove(video).await?;
-        self.bucket.remove(&DocumentKey::Video(video.short_id.clone())).await
+        self.bucket.remove(&DocumentKey::Video(video.short_id.clone())).await?;
+        self.forget_looks(video).await
     }
 
     /// Removes all records of a video whose document cannot be read, set aside or not; gives the uuids that still stood
@@ -221,7 +231,10 @@ impl Videos {
 
     /// The videos of which a document was set aside: `damaged/catalog/videos/{short_id}.json`, or a second one with a
     /// number behind.
-    async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
         let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{VIDEOS}")).await?;
         Ok(names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).collect())
     }

@@ -139,6 +139,12 @@ pub enum DocumentKey {
     Leftover(JobId),
     /// `catalog/orphans/{hex}.json`: since when uuids that begin with this byte have been orphans.
     Orphans(u8),
+    /// `jobs/due/{unix seconds}-{short_id}`: when a clip is to be looked at, the soonest first.
+    Due(i64, ShortId),
+    /// `jobs/walk/state.json`: how far the walk over all there is has come.
+    Walk,
+    /// `jobs/walk/tally.json`: what each member kept when the walk last came by.
+    Tally,
     /// `jobs/marker.json`: rewritten whenever there is news for runners.
     JobMarker,
     /// `jobs/migration.json`: the run in which older videos move to HLS.
@@ -177,6 +183,12 @@ impl DocumentKey {
             ["catalog", "shards", name] => Self::Shard(json(name)?),
             ["jobs", "documents", name] => Self::Job(json(name)?.parse().ok()?),
             ["jobs", "queue", entry] => Self::QueueEntry((*entry).to_owned()),
+            ["jobs", "due", name] => {
+                let (second, clip) = name.split_once('-')?;
+                Self::Due(second.parse().ok()?, clip.parse().ok()?)
+            }
+            ["jobs", "walk", "state.json"] => Self::Walk,
+            ["jobs", "walk", "tally.json"] => Self::Tally,
             ["jobs", "marker.json"] => Self::JobMarker,
             ["jobs", "migration.json"] => Self::Migration,
             ["jobs", "migrations", name] => {
@@ -202,12 +214,15 @@ impl DocumentKey {
     /// A document of this kind that cannot be read counts as one that is not there, and is written anew: what it held
     /// can be derived, or is worth less than going on. A session that is not there has ended, an invitation opens
     /// nothing, a chunk of a plan is planned again, a job's dispatch begins again under the job's own lease, the days of
-    /// orphans begin anew, and tombstones that have ended go with the next that ends.
+    /// orphans and the walk begin anew, and tombstones that have ended go with the next that ends.
     pub fn begins_anew(&self) -> bool {
         match self {
             Self::JobMarker
             | Self::Leftover(_)
             | Self::Orphans(_)
+            | Self::Due(..)
+            | Self::Walk
+            | Self::Tally
             | Self::MigrationPlan(..)
             | Self::Dispatch(_)
             | Self::Buried
@@ -242,6 +257,9 @@ impl fmt::Display for DocumentKey {
             Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
             Self::Leftover(id) => write!(f, "jobs/leftovers/{id}"),
             Self::Orphans(byte) => write!(f, "catalog/orphans/{byte:02x}.json"),
+            Self::Due(second, clip) => write!(f, "jobs/due/{second:011}-{clip}"),
+            Self::Walk => f.write_str("jobs/walk/state.json"),
+            Self::Tally => f.write_str("jobs/walk/tally.json"),
             Self::JobMarker => f.write_str("jobs/marker.json"),
             Self::Migration => f.write_str("jobs/migration.json"),
             Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
@@ -300,6 +318,9 @@ mod tests {
             DocumentKey::Shard("0".to_owned()),
             DocumentKey::Job(job.clone()),
             DocumentKey::QueueEntry(format!("0-1-{job}")),
+            DocumentKey::Due(1_800_000_000, video.clone()),
+            DocumentKey::Walk,
+            DocumentKey::Tally,
             DocumentKey::JobMarker,
             DocumentKey::Migration,
             DocumentKey::MigrationPlan(plan, 3),

@@ -5,6 +5,8 @@
 //! of the old one. Between the two an entry stands twice, so readers pass over entries that belong
 //! to a later shard, and every write merges by revision, so that doing it twice does no harm.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +182,30 @@ impl Shard {
 pub fn shard_for<'a>(names: &'a [String], key: &str) -> &'a str {
     let after = names.partition_point(|name| name.as_str() <= key);
     after.checked_sub(1).map_or(FIRST_SHARD, |at| names[at].as_str())
+}
+
+/// What one member keeps here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Kept {
+    /// Videos that are not deleted.
+    pub videos: u64,
+    /// Of their uploads.
+    pub bytes: u64,
+}
+
+/// What the members keep.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally(pub BTreeMap<Username, Kept>);
+
+impl Tally {
+    /// Counts these, but for those that are deleted.
+    pub fn count<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
+        for entry in entries.into_iter().filter(|entry| !entry.is_deleted()) {
+            let kept = self.0.entry(entry.owner.clone()).or_default();
+            kept.videos += 1;
+            kept.bytes += entry.size_bytes.unwrap_or_default();
+        }
+    }
 }
 
 /// What a page of the listing is asked for.

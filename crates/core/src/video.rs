@@ -12,6 +12,7 @@ use crate::{
 pub use publication::{Extras, HlsStream, Publication, Superseded, retire_at};
 pub use upload::{ABANDONED_AFTER, MOST_OPEN_UPLOADS, SILENT_AFTER};
 
+mod looks;
 mod publication;
 mod upload;
 

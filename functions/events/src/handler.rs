@@ -12,7 +12,7 @@ use clipset_core::{
 use clipset_service::Service;
 use serde_json::Value;
 
-use crate::{backend::BackendError, buried, dispatcher::Dispatcher, event::Event, sweep};
+use crate::{Bounds, backend::BackendError, buried, dispatcher::Dispatcher, event::Event, step, work_due};
 
 /// What an event could not be dealt with for. It comes again.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,11 @@ impl Events {
                 }
                 Ok(())
             }
-            Event::Review => self.review().await,
+            Event::Review => {
+                let reviewed = self.review().await;
+                // Deletions wait for no sweep.
+                reviewed.and(work_due(&self.service, &Bounds::default()).await.map(drop).map_err(EventError::from))
+            }
             Event::Sweep => self.sweep().await,
             Event::Other(kind) => {
                 tracing::warn!(kind, "an event that is none of ours");
@@ -120,16 +124,17 @@ impl Events {
     }
 
     async fn sweep(&self) -> Result<(), EventError> {
-        // Jobs first: a sweep removes what no job that waits or runs is writing.
-        let reviewed = self.review().await;
-        let swept = Box::pin(sweep(&self.service)).await;
-        if let Ok(swept) = &swept {
-            tracing::info!("swept: {swept}");
-        }
+        // First, for it waits for nothing and nothing may keep it: else tombstones fill the store.
         let cleared = match &self.edge {
             Some(edge) => buried::clear(&self.service.bucket, edge.as_ref(), Timestamp::now()).await,
             None => Ok(()),
         };
+        // Jobs next: a sweep removes what no job that waits or runs is writing.
+        let reviewed = self.review().await;
+        let swept = Box::pin(step(&self.service)).await;
+        if let Ok(swept) = &swept {
+            tracing::info!("swept: {swept}");
+        }
         reviewed.and(swept.map(drop).map_err(EventError::from)).and(cleared)
     }
 }

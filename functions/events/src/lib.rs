@@ -8,6 +8,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`look`], [`note`], [`plan`], `action`, `sweep` | the sweep: what is seen, since when it has been so, what follows, done |
+//! | `step`, `due`, `tend`, `walk` | the same in bounded parts: what is due, then a walk that goes on where it ended |
 //! | `removal` | one deleted video, at once |
 //! | [`buried`] | when the edge may forget it |
 //! | `whole` | whether a stream may stand for its original |
@@ -24,6 +25,7 @@ pub mod backend;
 pub mod buried;
 pub mod dispatch;
 mod dispatcher;
+mod due;
 mod ended;
 pub mod event;
 mod handler;
@@ -32,13 +34,19 @@ pub mod note;
 mod outputs;
 mod plan;
 mod removal;
+mod step;
 mod sweep;
+mod tend;
+mod walk;
 mod whole;
 
 pub use action::{Action, Held, Rule};
 pub use dispatcher::{Dispatcher, PATIENCE};
+pub use due::work_due;
 pub use handler::{Edge, EventError, Events};
 pub use look::look;
 pub use plan::{Plan, Snapshot, plan};
 pub use removal::{Removal, remove_deleted};
+pub use step::{Bounds, step, step_at};
 pub use sweep::{Swept, sweep, sweep_at};
+pub use walk::Walk;

@@ -1,11 +1,12 @@
 //! What a sweep sees of the bucket. A document that cannot be read is named, and ends nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
-    id::{EncodeId, ShortId},
+    id::{EncodeId, JobId, ShortId},
+    job::Job,
     key::DocumentKey,
     migration::Migration,
     video::{Phase, Video},
@@ -44,45 +45,73 @@ pub async fn look(service: &Service, now: Timestamp, force: bool) -> Result<Snap
     let found = service.videos.all().await?;
     let mut set_aside: BTreeSet<_> = found.set_aside.into_iter().collect();
     unreadable.extend(found.unreadable.into_iter().filter(|id| !set_aside.contains(id)).map(DocumentKey::Video));
-    for prefix in SET_ASIDE {
-        let names = service.bucket.children(prefix).await?;
-        set_aside.extend(names.iter().filter_map(|name| name.get(..10)?.parse::<ShortId>().ok()));
-    }
-    let waiting = found.videos.iter().filter(|video| matches!(video.phase, Phase::Pending | Phase::Processing));
-    for id in waiting.filter_map(|video: &Video| video.job.as_ref()).filter(|id| !queue.contains(*id)) {
-        let key = DocumentKey::Job(id.clone());
-        if jobs.iter().all(|job| job.id != *id) && !unreadable.contains(&key) {
-            jobs.extend(readable(key, service.jobs.get(id).await, &mut unreadable)?.flatten());
-        }
-    }
-    let migration = service.bucket.read_strictly::<Migration>(&DocumentKey::Migration).await;
-    readable(DocumentKey::Migration, migration, &mut unreadable)?;
+    set_aside.extend(of_clips_set_aside(service).await?);
+    jobs.extend(lost_jobs(service, &found.videos, &queue, &jobs, &mut unreadable).await?);
+    migration(service, &mut unreadable).await?;
     let mut seen = Snapshot {
-        now,
+        all: stored.len(),
         stored,
         videos: found.videos,
         jobs,
         queue,
         set_aside,
         note: note(service, &mut unreadable).await?,
-        clips: BTreeMap::new(),
-        settings: settings.settings,
-        settings_certain: !settings.fallen_back,
         uploads: service.bucket.uploads_before("", now - STRAY_AFTER).await?,
         reservations,
         ended: ended::documents(service, now, &mut unreadable).await?,
         stray_plans: service.migrations.stray_plans().await?,
         unreadable,
         force,
+        ..Snapshot::blank(now, settings)
     };
+    ask_for_clips(service, &mut seen).await?;
+    Ok(seen)
+}
+
+/// Asks orphans that are due whose they are, where the answer matters: each is a handful of requests.
+pub(crate) async fn ask_for_clips(service: &Service, seen: &mut Snapshot) -> Result<(), BucketError> {
     if !seen.set_aside.is_empty() {
-        // Only where the answer matters: each is a handful of requests.
         let asked =
             stream::iter(seen.due()).map(async |id| Ok::<_, BucketError>((id, service.bucket.clip_of(id).await?)));
         let said: Vec<_> = asked.buffer_unordered(PARALLEL_READS).try_collect().await?;
         seen.clips = said.into_iter().filter_map(|(id, clip)| Some((id, clip?))).collect();
     }
-    Ok(seen)
+    Ok(())
+}
+
+/// The clips of which a document that may name media was set aside.
+pub(crate) async fn of_clips_set_aside(service: &Service) -> Result<BTreeSet<ShortId>, BucketError> {
+    let mut clips = service.videos.set_aside().await?;
+    for prefix in SET_ASIDE {
+        let names = service.bucket.children(prefix).await?;
+        clips.extend(names.iter().filter_map(|name| name.get(..10)?.parse::<ShortId>().ok()));
+    }
+    Ok(clips)
+}
+
+/// The jobs that `videos` wait for and that neither stand in the queue nor are among the `known`.
+pub(crate) async fn lost_jobs(
+    service: &Service,
+    videos: &[Video],
+    queue: &BTreeSet<JobId>,
+    known: &[Job],
+    unreadable: &mut Unreadable,
+) -> Result<Vec<Job>, BucketError> {
+    let mut jobs = Vec::new();
+    let waiting = videos.iter().filter(|video| matches!(video.phase, Phase::Pending | Phase::Processing));
+    for id in waiting.filter_map(|video: &Video| video.job.as_ref()).filter(|id| !queue.contains(*id)) {
+        let key = DocumentKey::Job(id.clone());
+        if known.iter().all(|job| job.id != *id) && !unreadable.contains(&key) {
+            jobs.extend(readable(key, service.jobs.get(id).await, unreadable)?.flatten());
+        }
+    }
+    Ok(jobs)
+}
+
+/// Notes it if the run in which older videos move to HLS cannot be read.
+pub(crate) async fn migration(service: &Service, unreadable: &mut Unreadable) -> Result<(), BucketError> {
+    let migration = service.bucket.read_strictly::<Migration>(&DocumentKey::Migration).await;
+    readable(DocumentKey::Migration, migration, unreadable).map(drop)
 }
 
 /// What was read; `None`, and its key noted, if it cannot be.
@@ -103,7 +132,7 @@ pub(crate) fn readable<T>(
 }
 
 /// The note of the sweeps before. A part that cannot be read begins anew, after a run that trusts nothing.
-async fn note(service: &Service, unreadable: &mut Unreadable) -> Result<Note, BucketError> {
+pub(crate) async fn note(service: &Service, unreadable: &mut Unreadable) -> Result<Note, BucketError> {
     let mut note = Note::new();
     for name in service.bucket.children("catalog/orphans/").await? {
         let Some(byte) = name.strip_suffix(".json").and_then(|hex| u8::from_str_radix(hex, 16).ok()) else { continue };

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 /// For so long a uuid is an orphan before it is removed.
 pub const ORPHANED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The most that counts between two sightings, and the most by which two clocks may differ.
-const LONGEST_STEP: SignedDuration = SignedDuration::from_hours(24);
+/// The most that counts between two sightings if nothing else vouches for the time, and the most by which two clocks may
+/// differ.
+pub const LONGEST_STEP: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is known of orphans, by uuid.
 pub type Note = BTreeMap<EncodeId, Sighting>;
@@ -36,14 +37,14 @@ impl Sighting {
         Self { since: now, last: now, waited_seconds: 0 }
     }
 
-    /// The next one.
+    /// The next one, at which `longest` counts at most.
     #[must_use]
-    pub fn again(self, now: Timestamp) -> Self {
+    pub fn again(self, now: Timestamp, longest: SignedDuration) -> Self {
         let step = self.last.duration_until(now);
         if step < -LONGEST_STEP {
             return Self::first(now);
         }
-        let counted = step.clamp(SignedDuration::ZERO, LONGEST_STEP).as_secs();
+        let counted = step.clamp(SignedDuration::ZERO, longest).as_secs();
         Self { last: self.last.max(now), waited_seconds: self.waited_seconds + counted, ..self }
     }
 
@@ -58,12 +59,19 @@ impl Sighting {
     }
 }
 
-/// The note after a run at `now` that found `orphans`. A run that is not `certain` counts nothing. What is named again
-/// drops out.
-pub fn after(before: &Note, orphans: &BTreeSet<EncodeId>, certain: bool, now: Timestamp) -> Note {
+/// The note after a run at `now` that found `orphans`. A run that is not `certain` counts nothing, and any other one
+/// `longest` at most. What is named again drops out.
+pub fn after(
+    before: &Note,
+    orphans: &BTreeSet<EncodeId>,
+    certain: bool,
+    now: Timestamp,
+    longest: SignedDuration,
+) -> Note {
     let found = orphans.iter().filter_map(|id| {
         let known = before.get(id).copied();
-        let next = if certain { Some(known.map_or(Sighting::first(now), |known| known.again(now))) } else { known };
+        let next =
+            if certain { Some(known.map_or(Sighting::first(now), |known| known.again(now, longest))) } else { known };
         Some((*id, next?))
     });
     found.collect()
@@ -81,7 +89,7 @@ mod tests {
     fn seen(hours: impl IntoIterator<Item = i64>) -> Sighting {
         let mut hours = hours.into_iter();
         let first = Sighting::first(at(hours.next().expect("an hour")));
-        hours.fold(first, |sighting, hour| sighting.again(at(hour)))
+        hours.fold(first, |sighting, hour| sighting.again(at(hour), LONGEST_STEP))
     }
 
     #[test]
@@ -95,7 +103,7 @@ mod tests {
     fn a_clock_that_is_years_ahead_gives_a_day_and_the_right_one_begins_anew() {
         let ahead = seen([0, 100_000]);
         assert_eq!((ahead.days(), ahead.is_due()), (1, false));
-        assert_eq!(ahead.again(at(2)), Sighting::first(at(2)));
+        assert_eq!(ahead.again(at(2), LONGEST_STEP), Sighting::first(at(2)));
         assert!(!seen([0, 100_000, 100_001, 100_002]).is_due());
     }
 
@@ -113,10 +121,10 @@ mod tests {
     #[test]
     fn what_is_named_again_begins_anew_and_an_uncertain_run_counts_nothing() {
         let (one, other) = (EncodeId::random(), EncodeId::random());
-        let note = after(&Note::new(), &[one, other].into(), true, at(0));
-        let uncertain = after(&note, &[one, EncodeId::random()].into(), false, at(5));
+        let note = after(&Note::new(), &[one, other].into(), true, at(0), LONGEST_STEP);
+        let uncertain = after(&note, &[one, EncodeId::random()].into(), false, at(5), LONGEST_STEP);
         assert_eq!(uncertain, Note::from([(one, Sighting::first(at(0)))]));
-        let again = after(&uncertain, &[one, other].into(), true, at(6));
+        let again = after(&uncertain, &[one, other].into(), true, at(6), LONGEST_STEP);
         assert_eq!(again[&other], Sighting::first(at(6)));
         assert_eq!(again[&one].waited_seconds, 6 * 3600);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clipset_bucket::Reading;
 use clipset_core::{
     Timestamp,
     id::{EncodeId, JobId, ShortId, Username},
@@ -34,8 +35,10 @@ const ONE_IN: usize = 100;
 pub struct Snapshot {
     /// When.
     pub now: Timestamp,
-    /// Every uuid below which something stands.
+    /// The uuids below which something stands, but for those that are surely named.
     pub stored: BTreeSet<EncodeId>,
+    /// How many uuids there are in all.
+    pub all: usize,
     /// The videos that were read.
     pub videos: Vec<Video>,
     /// The jobs that were read: those in the queue, those that left something, and those that videos wait for.
@@ -48,6 +51,8 @@ pub struct Snapshot {
     pub set_aside: BTreeSet<ShortId>,
     /// Since when what was an orphan has been one.
     pub note: Note,
+    /// The most that counts for an orphan since it was last seen.
+    pub longest_step: SignedDuration,
     /// What due orphans say of whose they are.
     pub clips: BTreeMap<EncodeId, ShortId>,
     /// What is in force.
@@ -87,6 +92,30 @@ impl Plan {
 }
 
 impl Snapshot {
+    /// Nothing was seen yet, and these settings are in force.
+    pub(crate) fn blank(now: Timestamp, settings: Reading) -> Self {
+        Self {
+            now,
+            stored: BTreeSet::new(),
+            all: 0,
+            videos: Vec::new(),
+            jobs: Vec::new(),
+            queue: BTreeSet::new(),
+            unreadable: Vec::new(),
+            set_aside: BTreeSet::new(),
+            note: Note::new(),
+            longest_step: note::LONGEST_STEP,
+            clips: BTreeMap::new(),
+            settings: settings.settings,
+            settings_certain: !settings.fallen_back,
+            uploads: Vec::new(),
+            reservations: Vec::new(),
+            ended: Vec::new(),
+            stray_plans: Vec::new(),
+            force: false,
+        }
+    }
+
     /// The uuids that no document names which was read.
     ///
     /// The order in which the bucket was looked at makes this sure: a uuid that was listed first was noted in its job
@@ -123,7 +152,7 @@ impl Snapshot {
 
     /// The note as this run leaves it.
     fn noted(&self) -> Note {
-        note::after(&self.note, &self.orphans(), self.unreadable.is_empty(), self.now)
+        note::after(&self.note, &self.orphans(), self.unreadable.is_empty(), self.now, self.longest_step)
     }
 
     /// Orphans of which it must be known whose they are.
@@ -145,13 +174,7 @@ impl Snapshot {
 pub fn plan(seen: &Snapshot) -> Plan {
     let mut plan = Plan::default();
     videos(seen, &mut plan);
-    for job in seen.swept_jobs() {
-        plan.actions.push(Action::RemoveAbandoned {
-            job: job.id.clone(),
-            video: job.video.clone(),
-            abandoned: job.abandoned.clone(),
-        });
-    }
+    plan.actions.extend(abandoned(seen));
     orphans(seen, &mut plan);
     let waiting: BTreeSet<_> = seen.videos.iter().map(|video| video.upload.upload_id.as_str()).collect();
     for (key, upload_id) in seen.uploads.iter().filter(|(_, upload_id)| !waiting.contains(upload_id.as_str())) {
@@ -175,6 +198,16 @@ pub fn plan(seen: &Snapshot) -> Plan {
     }
     plan.actions.extend(seen.stray_plans.iter().cloned().map(Action::RemovePlan));
     plan
+}
+
+/// What jobs abandoned.
+pub(crate) fn abandoned(seen: &Snapshot) -> Vec<Action> {
+    let steps = seen.swept_jobs().map(|job| Action::RemoveAbandoned {
+        job: job.id.clone(),
+        video: job.video.clone(),
+        abandoned: job.abandoned.clone(),
+    });
+    steps.collect()
 }
 
 /// What videos say of themselves.
@@ -252,7 +285,7 @@ fn orphans(seen: &Snapshot, plan: &mut Plan) {
             due.push(*id);
         }
     }
-    let most = (seen.stored.len() / ONE_IN).max(CLIPS_AT_ONCE * UUIDS_OF_A_CLIP);
+    let most = (seen.all / ONE_IN).max(CLIPS_AT_ONCE * UUIDS_OF_A_CLIP);
     if due.len() > most && !seen.force {
         let rule = Rule::TooMany { due: due.len(), most };
         plan.held.extend(due.into_iter().map(|id| hold(id, rule.clone())));

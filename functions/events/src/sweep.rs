@@ -1,7 +1,7 @@
 //! A sweep: plan, then do. Objects go first and the documents that name them last, so a sweep that
 //! is killed leaves what the next one needs to go on.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, ops::AddAssign};
 
 use clipset_bucket::{BucketError, UpdateError};
 use clipset_core::{
@@ -15,9 +15,12 @@ use clipset_service::{Service, tombstones};
 
 use crate::{
     action::{Action, Held, Rule},
+    due::take_looks,
     look::look,
     note::Note,
     plan::plan,
+    step::Bounds,
+    tend::{Round, bury, clear_tombstones},
     whole,
 };
 
@@ -32,13 +35,21 @@ pub struct Swept {
     pub entries: u64,
 }
 
+impl AddAssign for Swept {
+    fn add_assign(&mut self, other: Self) {
+        self.actions += other.actions;
+        self.objects += other.objects;
+        self.entries += other.entries;
+    }
+}
+
 impl fmt::Display for Swept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} steps, {} objects removed, {} entries mended", self.actions, self.objects, self.entries)
     }
 }
 
-/// Brings the bucket in order.
+/// Brings the whole bucket in order at once: what [`step`](crate::step()) does in parts.
 ///
 /// # Errors
 /// [`BucketError`] of a step; the next sweep goes on from there.
@@ -51,29 +62,50 @@ pub async fn sweep(service: &Service) -> Result<Swept, BucketError> {
 /// # Errors
 /// As [`sweep`].
 pub async fn sweep_at(service: &Service, now: Timestamp, force: bool) -> Result<Swept, BucketError> {
+    let round = Round::begin(service, now).await?;
+    let due = take_looks(service, &round, &Bounds { looks: 1000, ..Bounds::default() }).await?;
     let seen = look(service, now, force).await?;
     let plan = plan(&seen);
     let damaged =
         seen.unreadable.iter().filter_map(|key| if let DocumentKey::Video(id) = key { Some(id) } else { None });
     let damaged = damaged.chain(&seen.set_aside).cloned().collect();
     let mut videos = seen.videos;
-    let mut swept = Swept::default();
-    if let Some(folder) = &service.config.tombstones {
-        let deleted = videos.iter().filter(|video| video.is_deleted()).flat_map(Video::ids).collect::<Vec<_>>();
-        if let Err(error) = tombstones::bury(folder, &deleted).and_then(|()| tombstones::clear_old(folder)) {
-            tracing::error!(%error, "tombstones cannot be kept; deleted videos stop when their objects are gone");
-        }
-    }
-    let waits = |held: &&Held| matches!(held.rule, Rule::Waits { .. });
-    if let Some(held) = plan.held.iter().find(|held| !waits(held)) {
-        tracing::warn!(steps = plan.held.iter().filter(|held| !waits(held)).count(), "{held}");
-    }
+    bury(service, &videos);
+    clear_tombstones(service);
+    warn_of(&plan.held);
     keep_note(service, &seen.note, &plan.note).await?;
-    for action in plan.actions {
+    let gone: BTreeSet<_> = plan.actions.iter().filter_map(gone).cloned().collect();
+    videos.retain(|video| !gone.contains(&video.short_id));
+    let mut swept = due;
+    swept += do_all(service, plan.actions).await?;
+    let mended = service.videos.reindex(&videos).await?;
+    swept.entries += mended.updated + mended.removed;
+    service.videos.mark_damaged(&damaged).await?;
+    start_migration(service).await?;
+    Ok(swept)
+}
+
+/// Begins the run in which older videos move to HLS. With the listing in order: it tells which are to.
+pub(crate) async fn start_migration(service: &Service) -> Result<(), BucketError> {
+    match service.migrations.start(false).await {
+        // `clipset repair` sets it aside, and the next sweep begins a new run.
+        Err(error) if error.is_unreadable() => tracing::error!(%error, "older videos do not move to HLS"),
+        started => drop(started?),
+    }
+    Ok(())
+}
+
+/// Removes the plans that no migration needs.
+pub(crate) async fn remove_stray_plans(service: &Service) -> Result<Swept, BucketError> {
+    let stray = service.migrations.stray_plans().await?;
+    do_all(service, stray.into_iter().map(Action::RemovePlan).collect()).await
+}
+
+/// Does these steps, one after the other.
+pub(crate) async fn do_all(service: &Service, actions: Vec<Action>) -> Result<Swept, BucketError> {
+    let mut swept = Swept::default();
+    for action in actions {
         tracing::info!("{action}");
-        if let Action::RemoveVideo(gone) | Action::Abandon(gone) | Action::Expire(gone) = &action {
-            videos.retain(|video| video.short_id != gone.short_id);
-        }
         match take(service, action).await {
             Ok(removed) => swept.objects += removed,
             // Damaged since it was looked at.
@@ -82,20 +114,27 @@ pub async fn sweep_at(service: &Service, now: Timestamp, force: bool) -> Result<
         }
         swept.actions += 1;
     }
-    let mended = service.videos.reindex(&videos).await?;
-    swept.entries = mended.updated + mended.removed;
-    service.videos.mark_damaged(&damaged).await?;
-    // With the listing in order: it tells which videos are not in the format that is wanted.
-    match service.migrations.start(false).await {
-        // `clipset repair` sets it aside, and the next sweep begins a new run.
-        Err(error) if error.is_unreadable() => tracing::error!(%error, "older videos do not move to HLS"),
-        started => drop(started?),
-    }
     Ok(swept)
 }
 
+/// The clip that a step ends.
+pub(crate) fn gone(action: &Action) -> Option<&ShortId> {
+    match action {
+        Action::RemoveVideo(video) | Action::Abandon(video) | Action::Expire(video) => Some(&video.short_id),
+        _ => None,
+    }
+}
+
+/// Says in the log what is held back for more than its time.
+pub(crate) fn warn_of(held: &[Held]) {
+    let waits = |held: &&Held| matches!(held.rule, Rule::Waits { .. });
+    if let Some(first) = held.iter().find(|held| !waits(held)) {
+        tracing::warn!(steps = held.iter().filter(|held| !waits(held)).count(), "{first}");
+    }
+}
+
 /// Writes the parts of the note that changed, unless another sweep was faster: what it found is as good.
-async fn keep_note(service: &Service, before: &Note, after: &Note) -> Result<(), BucketError> {
+pub(crate) async fn keep_note(service: &Service, before: &Note, after: &Note) -> Result<(), BucketError> {
     let part = |note: &Note, byte| -> Note {
         note.iter().filter(|(id, _)| id.first_byte() == byte).map(|(id, sighting)| (*id, *sighting)).collect()
     };
@@ -310,11 +349,14 @@ async fn remove_abandoned(
 }
 
 /// The prefixes to remove for `ids`.
-fn prefixes(ids: &[EncodeId]) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn prefixes(ids: &[EncodeId]) -> impl Iterator<Item = String> + '_ {
     ids.iter().flat_map(|id| prefixes_of(*id))
 }
 
-async fn remove_objects(service: &Service, prefixes: impl Iterator<Item = String>) -> Result<u64, BucketError> {
+pub(crate) async fn remove_objects(
+    service: &Service,
+    prefixes: impl Iterator<Item = String>,
+) -> Result<u64, BucketError> {
     let mut removed = 0;
     for prefix in prefixes {
         removed += service.bucket.remove_all(&prefix).await?;

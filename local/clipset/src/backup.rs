@@ -40,11 +40,14 @@ const VIDEOS: &str = "catalog/videos/";
 const PARALLEL: usize = 8;
 
 /// What is of the moment: runners tell it again, people sign in again, the days of orphans begin anew.
-const PASSING: [&str; 6] =
-    ["jobs/marker.json", "jobs/runners/", "accounts/attempts/", "accounts/sessions/", "catalog/probes/", ORPHANS];
+const PASSING: [&str; 7] =
+    ["jobs/marker.json", "jobs/runners/", "accounts/attempts/", "accounts/sessions/", "catalog/probes/", ORPHANS, WALK];
 
 /// Since when sweeps have seen orphans. What a backup brings back was none when it was made.
 const ORPHANS: &str = "catalog/orphans/";
+
+/// How far the walk has come, and what it found named. What a restore writes behind it, it would not know of.
+const WALK: &str = "jobs/walk/";
 
 /// `clipset backup`.
 ///
@@ -88,6 +91,7 @@ pub async fn restore(args: &FolderArgs) -> Result<()> {
     folder.require_nothing_else(bucket, &checked).await?;
 
     bucket.remove_all(ORPHANS).await?;
+    bucket.remove_all(WALK).await?;
     let clips = folder.clips(&checked);
     let (media, documents): (Vec<_>, Vec<_>) = checked.iter().partition(|(key, _)| MediaKey::parse(key).is_some());
     let (jobs, documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(|(key, _)| key.starts_with("jobs/"));

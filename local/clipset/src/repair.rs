@@ -11,14 +11,14 @@ use clipset_core::{
     id::{JobId, Username},
     job::{Job, JobKind},
     key::DocumentKey,
-    listing::Shard,
+    listing::{Shard, Tally},
     migration::{Migration, Planned},
     quota::{Charge, Quota, WEEK},
     settings::SettingsDocument,
     share::Share,
     video::Video,
 };
-use clipset_events::{buried::Ends, dispatch::Dispatch, note::Note};
+use clipset_events::{Walk, buried::Ends, dispatch::Dispatch, note::Note};
 use clipset_service::Service;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
@@ -110,6 +110,10 @@ async fn fault(service: &Service, kind: &DocumentKey, key: &str) -> Result<Optio
         DocumentKey::Job(_) => why::<Job>(&body),
         DocumentKey::QueueEntry(entry) => Job::id_of_entry(entry).err().map(|error| error.to_string()),
         DocumentKey::JobMarker | DocumentKey::Leftover(_) => why::<Value>(&body),
+        // The key says it all.
+        DocumentKey::Due(..) => None,
+        DocumentKey::Walk => why::<Walk>(&body),
+        DocumentKey::Tally => why::<Tally>(&body),
         DocumentKey::Orphans(_) => why::<Note>(&body),
         DocumentKey::Migration => why::<Migration>(&body),
         DocumentKey::MigrationPlan(..) => why::<Vec<Planned>>(&body),
@@ -140,6 +144,7 @@ fn treatment(kind: &DocumentKey) -> (&'static str, Option<&'static str>) {
         DocumentKey::Migration | DocumentKey::MigrationPlan(..) => ("set aside; the next sweep begins a new run", None),
         DocumentKey::Dispatch(_) | DocumentKey::Runner(_) => ("set aside; made again by itself", None),
         DocumentKey::Leftover(_) => ("set aside; what the job left is an orphan now", None),
+        DocumentKey::Due(..) | DocumentKey::Walk | DocumentKey::Tally => ("set aside; begun anew", None),
         DocumentKey::Orphans(_) => ("set aside; the days of orphans begin anew", None),
         DocumentKey::Buried => ("set aside; tombstones that have ended go with the next that ends", None),
         DocumentKey::Session(_) => ("set aside; the device signs in again", None),

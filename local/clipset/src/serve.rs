@@ -29,7 +29,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{args::ServeArgs, disk, listen::Listen};
 
-/// Between two sweeps.
+/// Between two parts of the sweep.
 const SWEEP_EVERY: Duration = Duration::from_secs(180);
 
 /// Between two looks at a migration that is under way, and at whether there is one.
@@ -106,13 +106,13 @@ async fn make_first_administrator(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Sweeps now and every few minutes, as long as the process lives.
+/// Does a part of the sweep now and every few minutes, as long as the process lives; all of it where there is little.
 async fn keep_sweeping(service: &Service) -> Infallible {
     let mut times = tokio::time::interval(SWEEP_EVERY);
     times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         times.tick().await;
-        match clipset_events::sweep(service).await {
+        match clipset_events::step(service).await {
             Ok(swept) if swept == clipset_events::Swept::default() => {}
             Ok(swept) => tracing::info!("swept: {swept}"),
             Err(error) => tracing::warn!(%error, "the sweep broke off; the next one goes on"),

@@ -1,15 +1,13 @@
 //! The members, as administrators see and change them.
 
-use std::collections::HashMap;
-
 use axum::{extract::State, response::IntoResponse};
 use clipset_bucket::BucketError;
 use clipset_core::{
     Timestamp,
-    account::{Account, Role, Viewer},
+    account::{Account, Role},
     id::Username,
     key::DocumentKey,
-    listing::{Query, SHARD_LIMIT},
+    listing::Kept,
 };
 use clipset_service::{Json, PathId, Problem, Service};
 use serde::{Deserialize, Serialize};
@@ -50,34 +48,16 @@ pub(crate) struct Listed {
 }
 
 /// `GET /api/users`: in the order of their names.
-pub(crate) async fn list(State(service): App, Admin(admin): Admin) -> Result<Json<Users>, Problem> {
+/// What they keep is, in a library of very many clips, as old as the walk that counted it.
+pub(crate) async fn list(State(service): App, _: Admin) -> Result<Json<Users>, Problem> {
     let mut accounts = accounts(&service).await?;
     accounts.sort_by(|one, other| one.username.cmp(&other.username));
-    let mut kept = kept(&service, admin).await?;
+    let kept = service.videos.tally().await?;
     let users = accounts.into_iter().map(|account| {
-        let (videos, uploaded_bytes) = kept.remove(&account.username).unwrap_or_default();
+        let Kept { videos, bytes: uploaded_bytes } = kept.0.get(&account.username).copied().unwrap_or_default();
         Listed { user: account.into(), videos, uploaded_bytes }
     });
     Ok(Json(Users { users: users.collect() }))
-}
-
-/// Videos of each owner, and their uploads' bytes.
-async fn kept(service: &Service, admin: Viewer) -> Result<HashMap<Username, (u64, u64)>, BucketError> {
-    let query = Query::new(admin, "", None);
-    let mut kept: HashMap<Username, (u64, u64)> = HashMap::new();
-    let mut cursor = None;
-    loop {
-        let page = service.videos.page(&query, cursor.as_deref(), SHARD_LIMIT).await?;
-        for entry in page.entries {
-            let (videos, bytes) = kept.entry(entry.owner).or_default();
-            *videos += 1;
-            *bytes += entry.size_bytes.unwrap_or_default();
-        }
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(kept),
-        }
-    }
 }
 
 #[derive(Deserialize)]

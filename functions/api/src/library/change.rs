@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use clipset_core::{
-    Timestamp,
     account::Role,
     id::{EncodeId, JobId, ShortId},
     job::DAMAGED_JOB,
@@ -102,7 +101,7 @@ pub(crate) async fn delete(
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
         was_uploading = video.phase == Phase::Uploading;
-        video.delete(Timestamp::now());
+        video.delete(service.bucket.now());
         Ok(())
     });
     let video = video.await?;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use clipset_bucket::{BucketError, Part, UpdateError, UploadError};
 use clipset_core::{
-    Timestamp,
     id::ShortId,
     key::MediaKey,
     parts::PartPlan,
@@ -209,7 +208,7 @@ async fn give_up(service: &Service, video: &Video) -> Result<(), Problem> {
     let short_id = &video.short_id;
     let updated = service.videos.update(short_id, |video| match video.phase {
         Phase::Uploading | Phase::Deleted { .. } => {
-            video.delete(Timestamp::now());
+            video.delete(service.bucket.now());
             Ok(())
         }
         _ => Err(complete_already()),

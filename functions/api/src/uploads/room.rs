@@ -109,7 +109,7 @@ async fn end(service: &Service, silent: &Video) -> Result<(), Problem> {
     let id = &silent.short_id;
     let deleted = service.videos.update(id, |video| {
         if video.phase == Phase::Uploading && video.silent_since() == silent.silent_since() {
-            video.delete(Timestamp::now());
+            video.delete(service.bucket.now());
         }
         Ok::<_, std::convert::Infallible>(())
     });

@@ -154,6 +154,8 @@ fn snapshot(clips: &[Clip], sightings: &[u8], settings_certain: bool, force: boo
         queue: readable.iter().filter(|clip| !clip.job.has_ended()).map(|clip| clip.job.id.clone()).collect(),
         unreadable: unreadable.iter().map(|clip| DocumentKey::Job(clip.job.id.clone())).chain(damaged).collect(),
         set_aside: set_aside.map(|clip| clip.video.short_id.clone()).collect(),
+        all: stored.len(),
+        longest_step: note::LONGEST_STEP,
         stored,
         clips: BTreeMap::new(),
         settings,
@@ -209,7 +211,7 @@ proptest! {
                 Action::RemoveOrphan(id) => {
                     let clip = clips.iter().find(|clip| clip.ids().contains(id)).expect("somebody's");
                     prop_assert!(clip.says || !incomplete, "it says nothing, so any record could name it");
-                    prop_assert!(seen.note[id].again(now()).is_due());
+                    prop_assert!(seen.note[id].again(now(), note::LONGEST_STEP).is_due());
                 }
                 Action::AbortUpload { .. } | Action::Release { .. } => prop_assert!(!incomplete),
                 Action::Expire(_) | Action::RetireOriginal(_) => prop_assert!(settings_certain),
@@ -224,6 +226,7 @@ fn due_orphans(count: usize, force: bool) -> Plan {
     let stored: BTreeSet<_> = std::iter::repeat_with(EncodeId::random).take(count).collect();
     let mut seen = snapshot(&[], &[0], true, force);
     seen.note = stored.iter().filter_map(|id| Some((*id, sighting(3)?))).collect();
+    seen.all = stored.len();
     seen.stored = stored;
     plan(&seen)
 }

@@ -52,6 +52,8 @@ export class Clips {
       const known = new Set(this.videos.map((video) => video.short_id))
       this.videos = [...this.videos, ...page.videos.filter((video) => !known.has(video.short_id))]
       this.#cursor = page.next_cursor
+      // A search of many clips may find nothing in a part of them: it goes on by itself.
+      if (page.videos.length === 0 && page.next_cursor !== null) return await this.#fetch(page.next_cursor)
       this.loading = false
     } catch (error) {
       if (this.#abort.signal.aborted) return

@@ -1,134 +1,13 @@
-//! Over the real embedded bucket: what a sweep keeps while a record is damaged, lost or set aside, and when orphans go.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! A whole sweep: what it keeps while a record is damaged, lost or set aside, and when orphans go.
 
-use std::sync::Arc;
-
-use clipset_bucket::{BucketConfig, StaticCredentials};
 use clipset_core::{
     Timestamp,
-    id::{EncodeId, JobId, ShortId},
+    id::{EncodeId, ShortId},
     job::{Job, JobKind},
-    key::{DocumentKey, MediaKey, prefixes_of},
-    signing::SignatureLife,
-    video::{HlsStream, Publication, Upload, Video},
 };
-use clipset_events::{Plan, look, plan, sweep_at};
-use clipset_local_bucket::Server;
-use clipset_service::{Config, JobBackend, Secrets, Service};
-use jiff::SignedDuration;
-use tempfile::TempDir;
+use clipset_events::sweep_at;
 
-struct World {
-    service: Arc<Service>,
-    start: Timestamp,
-    _folder: TempDir,
-}
-
-impl World {
-    async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let bucket = clipset_local_bucket::Config {
-            root: folder.path().to_owned(),
-            bucket: "clipset".into(),
-            access_key: "test".into(),
-            secret_key: "test-secret".into(),
-            anonymous_prefixes: Vec::new(),
-            reserve: clipset_local_bucket::Reserve::default(),
-        };
-        let server = Server::bind(bucket, ([127, 0, 0, 1], 0).into()).await.unwrap();
-        let endpoint = format!("http://{}", server.local_addr());
-        tokio::spawn(server.serve(std::future::pending()));
-        let config = Config {
-            signature_life: SignatureLife::new(43_200),
-            public_url: "http://clips.test".into(),
-            job_backend: JobBackend::Runner,
-            tombstones: None,
-            trusted_proxies: clipset_service::TrustedProxies::default(),
-            task_disk: None,
-            bucket: BucketConfig {
-                bucket: "clipset".into(),
-                endpoint: Some(endpoint),
-                region: "us-east-1".into(),
-                upload_url: None,
-                credentials: Some(StaticCredentials { access_key: "test".into(), secret_key: "test-secret".into() }),
-            },
-        };
-        Self { service: Service::new(config, Secrets::unknown()).await, start: Timestamp::now(), _folder: folder }
-    }
-
-    /// Media below `id`, which say that they are of `clip`.
-    async fn put(&self, id: EncodeId, clip: Option<&ShortId>) {
-        let bucket = &self.service.bucket;
-        let bucket = clip.map_or_else(|| bucket.clone(), |clip| bucket.for_clip(clip));
-        bucket.put_bytes(&MediaKey::Segment(id, None, "segment000.ts".into()), vec![1]).await.unwrap();
-    }
-
-    async fn stands(&self, id: EncodeId) -> bool {
-        for prefix in prefixes_of(id) {
-            if !self.service.bucket.keys(&prefix).await.unwrap().is_empty() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// A clip with an original and a stream.
-    async fn published(&self) -> Video {
-        let upload = Upload { original: Some(EncodeId::random()), upload_id: "u".into(), file_name: "clip.mp4".into() };
-        let mut video = Video::begin(ShortId::random(), "ada".parse().unwrap(), "Clip".into(), upload, self.start);
-        let job: JobId = format!("{}-first-1", video.short_id).parse().unwrap();
-        video.complete_upload(1, job.clone()).unwrap();
-        let hls = Some(HlsStream { encode: EncodeId::random(), renditions: vec![] });
-        let (at, checked) = (self.start, None);
-        let (progressive, poster, storyboard) = (None, None, None);
-        let published = Publication {
-            job,
-            at,
-            duration_seconds: 4.0,
-            width: 2,
-            height: 2,
-            hls,
-            progressive,
-            poster,
-            storyboard,
-            checked,
-        };
-        video.publish(published, self.start).unwrap();
-        for id in video.ids() {
-            self.put(id, Some(&video.short_id)).await;
-        }
-        self.service.videos.create(&video).await.unwrap();
-        video
-    }
-
-    async fn is_whole(&self, video: &Video) -> bool {
-        for id in video.ids() {
-            if !self.stands(id).await {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn after(&self, hours: i64) -> Timestamp {
-        self.start + SignedDuration::from_hours(hours)
-    }
-
-    /// One sweep a day from day `from` to day `to`.
-    async fn days(&self, from: i64, to: i64) {
-        for day in from..=to {
-            sweep_at(&self.service, self.after(day * 24), false).await.unwrap();
-        }
-    }
-
-    async fn planned(&self, day: i64) -> Plan {
-        plan(&look(&self.service, self.after(day * 24), false).await.unwrap())
-    }
-}
-
-fn key(video: &Video) -> DocumentKey {
-    DocumentKey::Video(video.short_id.clone())
-}
+use crate::world::{World, key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_cannot_be_read_holds_its_media_and_all_orphans() {

@@ -13,8 +13,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{Bucket, BucketError, DAMAGED_FOLDER, Page, UpdateError, Versioned, listing::Listing};
 
-const VIDEOS: &str = "catalog/videos/";
-
 /// Documents read at once where all are read.
 const PARALLEL_READS: usize = 16;
 
@@ -165,7 +163,11 @@ impl Videos {
                 Err(error) => return Err(error),
             }
         }
-        for prefix in [format!("shares/{id}"), format!("jobs/documents/{id}-"), format!("{DAMAGED_FOLDER}{key}")] {
+        for prefix in [
+            format!("{}{id}", DocumentKey::SHARES),
+            format!("{}{id}-", DocumentKey::JOBS),
+            format!("{DAMAGED_FOLDER}{key}"),
+        ] {
             self.bucket.remove_all(&prefix).await?;
         }
         self.bucket.remove(&key).await?;
@@ -193,7 +195,7 @@ impl Videos {
     /// # Errors
     /// [`BucketError`]: the store is away, so nothing is known.
     pub async fn all(&self) -> Result<AllVideos, BucketError> {
-        let names = self.bucket.children(VIDEOS).await?;
+        let names = self.bucket.children(DocumentKey::VIDEOS).await?;
         let ids = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<ShortId>().ok());
         let reads = ids.map(|id| async move {
             match self.get(&id).await {
@@ -222,7 +224,7 @@ impl Videos {
     /// The videos of which a document was set aside: `damaged/catalog/videos/{short_id}.json`, or a second one with a
     /// number behind.
     async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
-        let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{VIDEOS}")).await?;
+        let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{}", DocumentKey::VIDEOS)).await?;
         Ok(names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).collect())
     }
 

@@ -1,7 +1,7 @@
-//! What we build on: licences that go with MIT, one registry, one TLS stack.
+//! What we build on: licences that go with MIT, one registry, one TLS stack, and nothing that is not used.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -29,15 +29,67 @@ const BANNED: [(&str, &str); 3] = [
     ("rsa", "tokens are HS256"),
 ];
 
-fn packages() -> Vec<Value> {
+fn metadata() -> Value {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
     cargo.args(["--filter-platform", "x86_64-unknown-linux-gnu"]);
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Those that are not ours.
+fn packages() -> Vec<Value> {
+    let metadata = metadata();
     let all = metadata["packages"].as_array().unwrap().iter();
     all.filter(|package| !package["source"].is_null()).cloned().collect()
+}
+
+/// Everything written in Rust below `folder`.
+fn rust_below(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            text += &rust_below(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+fn names_it(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
+}
+
+/// What code calls the package, which is not always its name (`md-5` is `md5`).
+fn library_name(packages: &[Value], package: &Value) -> Option<String> {
+    let found = packages.iter().find(|found| found["name"] == *package)?;
+    let is_library = |target: &&Value| {
+        let kinds = target["kind"].as_array().unwrap();
+        kinds.iter().any(|kind| ["lib", "rlib", "proc-macro"].iter().any(|library| kind == library))
+    };
+    let target = found["targets"].as_array()?.iter().find(is_library)?;
+    Some(target["name"].as_str()?.replace('-', "_"))
+}
+
+#[test]
+fn every_dependency_that_is_asked_for_is_used() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let mut unused = Vec::new();
+    for ours in packages.iter().filter(|package| package["source"].is_null()) {
+        let text = rust_below(Path::new(ours["manifest_path"].as_str().unwrap()).parent().unwrap());
+        for dependency in ours["dependencies"].as_array().unwrap() {
+            let called = library_name(packages, &dependency["name"]);
+            if called.is_some_and(|called| !names_it(&text, &called)) {
+                unused.push(format!("{} asks for {}", ours["name"], dependency["name"]));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "{unused:#?}");
+    assert!(names_it("use md5::Md5;", "md5") && !names_it("use md5sum::x;", "md5"));
 }
 
 /// Whether an SPDX expression can be met: each side of an AND, one side of an OR.

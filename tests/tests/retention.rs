@@ -10,7 +10,7 @@ use clipset_core::{
     id::{EncodeId, ShareId},
     key::{DocumentKey, MediaKey},
     quota::{Charge, Quota},
-    settings::SettingsDocument,
+    settings::{Days, SettingsDocument},
     share::Share,
 };
 use clipset_events::{look, plan, sweep};
@@ -141,7 +141,7 @@ async fn clips_end_by_their_own_days_else_by_those_of_the_settings() {
     };
     let kept = [age("Young", 1, None).await, age("Never", 99, Some(0)).await, age("Long", 20, Some(30)).await];
     let ended = [age("Old", 11, None).await, age("Short", 3, Some(2)).await];
-    settings(&world, |settings| settings.expire_after_days = Some(10)).await;
+    settings(&world, |settings| settings.expire_after_days = Some(Days::of::<10>())).await;
     let lines = planned(&world).await;
     assert_eq!(lines.len(), 2, "{lines:?}");
     for id in &ended {

@@ -16,10 +16,6 @@ use uuid::Uuid;
 
 use crate::{Bucket, BucketError, Etag, Stored, UpdateError, Videos, turns::Turns};
 
-const QUEUE: &str = "jobs/queue/";
-const DOCUMENTS: &str = "jobs/documents/";
-const LEFTOVERS: &str = "jobs/leftovers/";
-
 /// What the owner is told of a job that lost too many runners.
 const LOST_RUNNERS: &str =
     "The video could not be prepared: the work on it was begun three times and never came to an end.";
@@ -66,8 +62,8 @@ impl Jobs {
     /// [`BucketError`].
     pub async fn of_video(&self, id: &ShortId) -> Result<Vec<Job>, BucketError> {
         let mut jobs = Vec::new();
-        for key in self.bucket.keys(&format!("{DOCUMENTS}{id}-")).await? {
-            let name = key.strip_prefix(DOCUMENTS).and_then(|name| name.strip_suffix(".json"));
+        for key in self.bucket.keys(&format!("{}{id}-", DocumentKey::JOBS)).await? {
+            let name = key.strip_prefix(DocumentKey::JOBS).and_then(|name| name.strip_suffix(".json"));
             if let Some(id) = name.and_then(|name| name.parse().ok()) {
                 jobs.extend(self.get(&id).await?);
             }
@@ -164,7 +160,7 @@ impl Jobs {
         kinds: &[JobKind],
         most: Option<f64>,
     ) -> Result<Option<(Job, Lease)>, BucketError> {
-        let queue = self.bucket.children(QUEUE).await?;
+        let queue = self.bucket.children(DocumentKey::QUEUE).await?;
         for (entry, id) in self.turns.order(&self.bucket, queue, kinds, most).await {
             match self.claim_within(&id, runner, most).await {
                 Ok(claimed) => {
@@ -229,14 +225,14 @@ impl Jobs {
     /// # Errors
     /// [`BucketError`].
     pub async fn queue(&self) -> Result<Vec<JobId>, BucketError> {
-        let entries = self.bucket.children(QUEUE).await?;
+        let entries = self.bucket.children(DocumentKey::QUEUE).await?;
         Ok(entries.iter().filter_map(|entry| Job::id_of_entry(entry).ok()).collect())
     }
 
     /// The highest number that a job of `kind` has, 0 if there is none: for a run of which nothing is known any more, and
     /// whose jobs must not be taken for those of the next one.
     pub(crate) async fn last_number(&self, kind: JobKind) -> Result<u32, BucketError> {
-        let names = self.bucket.children("jobs/documents/").await?;
+        let names = self.bucket.children(DocumentKey::JOBS).await?;
         let ids = names.iter().filter_map(|name| name.strip_suffix(".json"));
         let marked = format!("-{}-", kind.name());
         Ok(ids.filter_map(|id| id.split_once(&marked)?.1.parse().ok()).max().unwrap_or(0))
@@ -248,7 +244,7 @@ impl Jobs {
     /// # Errors
     /// [`BucketError`].
     pub async fn unswept(&self) -> Result<(Vec<Job>, Vec<JobId>), BucketError> {
-        let ended = self.bucket.children(LEFTOVERS).await?;
+        let ended = self.bucket.children(DocumentKey::LEFTOVERS).await?;
         let ended = ended.iter().filter_map(|name| name.parse().ok());
         let ids: BTreeSet<JobId> = self.queue().await?.into_iter().chain(ended).collect();
         let (mut jobs, mut unreadable) = (Vec::new(), Vec::new());

@@ -188,7 +188,7 @@ impl Migrations {
     /// [`BucketError`].
     pub async fn stray_plans(&self) -> Result<Vec<String>, BucketError> {
         // The plans first: one that is written after this look is not in it.
-        let plans = self.bucket.keys("jobs/migrations/").await?;
+        let plans = self.bucket.keys(DocumentKey::MIGRATION_PLANS).await?;
         if plans.is_empty() {
             return Ok(plans);
         }
@@ -198,7 +198,7 @@ impl Migrations {
             Err(error) if error.is_unreadable() => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let needed = run.map(|run| format!("jobs/migrations/{}-", run.plan));
+        let needed = run.map(|run| format!("{}{}-", DocumentKey::MIGRATION_PLANS, run.plan));
         Ok(plans.into_iter().filter(|key| needed.as_ref().is_none_or(|needed| !key.starts_with(needed))).collect())
     }
 
@@ -283,6 +283,6 @@ impl Migrations {
     }
 
     async fn forget_plan(&self, run: &Migration) -> Result<(), BucketError> {
-        self.bucket.remove_all(&format!("jobs/migrations/{}-", run.plan)).await.map(drop)
+        self.bucket.remove_all(&format!("{}{}-", DocumentKey::MIGRATION_PLANS, run.plan)).await.map(drop)
     }
 }

@@ -107,7 +107,7 @@ impl Turns {
             unknown.take(ASKED_AT_ONCE).cloned().collect()
         };
         let owners = stream::iter(unknown).map(async |id| {
-            let video = Job::video_of(&id).ok()?;
+            let video = id.video().clone();
             match bucket.read::<Video>(&DocumentKey::Video(video)).await {
                 Ok(found) => Some((id, found.map(|found| found.value.owner))),
                 // Asked for again at the next look; meanwhile the job waits behind those whose owner is known.

@@ -19,8 +19,6 @@ mod parts;
 pub use looks::Look;
 pub use parts::SomeVideos;
 
-const VIDEOS: &str = "catalog/videos/";
-
 /// Documents read at once where all are read.
 const PARALLEL_READS: usize = 16;
 
@@ -175,7 +173,11 @@ impl Videos {
                 Err(error) => return Err(error),
             }
         }
-        for prefix in [format!("shares/{id}"), format!("jobs/documents/{id}-"), format!("{DAMAGED_FOLDER}{key}")] {
+        for prefix in [
+            format!("{}{id}", DocumentKey::SHARES),
+            format!("{}{id}-", DocumentKey::JOBS),
+            format!("{DAMAGED_FOLDER}{key}"),
+        ] {
             self.bucket.remove_all(&prefix).await?;
         }
         self.bucket.remove(&key).await?;
@@ -203,7 +205,7 @@ impl Videos {
     /// # Errors
     /// [`BucketError`]: the store is away, so nothing is known.
     pub async fn all(&self) -> Result<AllVideos, BucketError> {
-        let names = self.bucket.children(VIDEOS).await?;
+        let names = self.bucket.children(DocumentKey::VIDEOS).await?;
         let ids = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<ShortId>().ok());
         let reads = ids.map(|id| async move {
             match self.get(&id).await {
@@ -235,7 +237,7 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
-        let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{VIDEOS}")).await?;
+        let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{}", DocumentKey::VIDEOS)).await?;
         Ok(names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).collect())
     }
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{EncodeId, IdError, JobId, ShortId};
 
+pub use crate::id::JobKind;
+
 /// How long a lease lasts without a beat, where a beat costs nothing.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
 
@@ -19,29 +21,6 @@ pub const MAX_ATTEMPTS: u32 = 3;
 
 /// What the owner is told of a job whose document cannot be read.
 pub const DAMAGED_JOB: &str = "The record of the work on this clip is damaged: try again, or ask an administrator.";
-
-/// What a job is for. The order is the order of turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobKind {
-    /// The first publication of an upload.
-    First,
-    /// The ladder of a clip that was published by copying.
-    Ladder,
-    /// An older video that moves to the wanted format.
-    Migrate,
-}
-
-impl JobKind {
-    /// As it stands in ids.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Ladder => "ladder",
-            Self::Migrate => "migrate",
-        }
-    }
-}
 
 /// A job that met a full disk waits so long before it is tried again; twice as long each time, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(4);
@@ -184,7 +163,7 @@ impl Job {
     /// # Errors
     /// [`IdError`] if the number has more than nine digits.
     pub fn new(video: ShortId, kind: JobKind, number: u32, now: Timestamp) -> Result<Self, IdError> {
-        let id = format!("{video}-{}-{number}", kind.name()).parse()?;
+        let id = JobId::new(&video, kind, number)?;
         Ok(Self {
             id,
             video,
@@ -206,7 +185,7 @@ impl Job {
     pub fn queue_entry(&self) -> String {
         let seconds = self.created_at.as_second().max(0);
         let turn = if self.kind == JobKind::Migrate { 99_999_999_999 - seconds } else { seconds };
-        format!("{}-{turn:011}-{}", self.kind as u8, self.id)
+        format!("{}-{turn:011}-{}", self.kind.code(), self.id)
     }
 
     /// The id in a key of the queue.
@@ -215,14 +194,6 @@ impl Job {
     /// [`IdError`] if it is no such key.
     pub fn id_of_entry(entry: &str) -> Result<JobId, IdError> {
         entry.splitn(3, '-').nth(2).unwrap_or_default().parse()
-    }
-
-    /// The video of the job with this id.
-    ///
-    /// # Errors
-    /// [`IdError`] never, for an id that was parsed.
-    pub fn video_of(id: &JobId) -> Result<ShortId, IdError> {
-        id.as_str().split('-').next().unwrap_or_default().parse()
     }
 
     /// It is known to be more than `most` seconds of work.
@@ -593,6 +564,6 @@ mod tests {
         let entries: Vec<_> = jobs.iter().map(Job::queue_entry).collect();
         assert!(entries.is_sorted(), "{entries:?}");
         assert_eq!(Job::id_of_entry(&entries[0]), Ok(jobs[0].id.clone()));
-        assert_eq!(Job::video_of(&jobs[0].id), Ok(jobs[0].video.clone()));
+        assert_eq!(jobs[0].id.video(), &jobs[0].video);
     }
 }

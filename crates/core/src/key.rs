@@ -171,6 +171,46 @@ pub enum DocumentKey {
     Share(ShareId),
 }
 
+/// The prefixes below which documents of one kind stand, each with its slash.
+impl DocumentKey {
+    /// Of [`DocumentKey::Video`].
+    pub const VIDEOS: &str = "catalog/videos/";
+    /// Of [`DocumentKey::Import`].
+    pub const IMPORTS: &str = "catalog/imports/";
+    /// Of [`DocumentKey::Shard`].
+    pub const SHARDS: &str = "catalog/shards/";
+    /// Of [`DocumentKey::Orphans`].
+    pub const ORPHANS: &str = "catalog/orphans/";
+    /// Of [`DocumentKey::Job`].
+    pub const JOBS: &str = "jobs/documents/";
+    /// Of [`DocumentKey::QueueEntry`].
+    pub const QUEUE: &str = "jobs/queue/";
+    /// Of [`DocumentKey::Leftover`].
+    pub const LEFTOVERS: &str = "jobs/leftovers/";
+    /// Of [`DocumentKey::Due`].
+    pub const DUE: &str = "jobs/due/";
+    /// Of [`DocumentKey::Walk`] and [`DocumentKey::Tally`].
+    pub const WALK: &str = "jobs/walk/";
+    /// Of [`DocumentKey::MigrationPlan`].
+    pub const MIGRATION_PLANS: &str = "jobs/migrations/";
+    /// Of [`DocumentKey::Dispatch`].
+    pub const DISPATCHES: &str = "jobs/dispatches/";
+    /// Of [`DocumentKey::Runner`].
+    pub const RUNNERS: &str = "jobs/runners/";
+    /// Of [`DocumentKey::Account`].
+    pub const ACCOUNTS: &str = "accounts/users/";
+    /// Of [`DocumentKey::Session`].
+    pub const SESSIONS: &str = "accounts/sessions/";
+    /// Of [`DocumentKey::Invitation`].
+    pub const INVITATIONS: &str = "accounts/invitations/";
+    /// Of [`DocumentKey::Attempts`].
+    pub const ATTEMPTS: &str = "accounts/attempts/";
+    /// Of [`DocumentKey::Quota`].
+    pub const QUOTAS: &str = "accounts/quotas/";
+    /// Of [`DocumentKey::Share`].
+    pub const SHARES: &str = "shares/";
+}
+
 impl DocumentKey {
     /// The key that is written `text`; `None` if it is none of ours.
     pub fn parse(text: &str) -> Option<Self> {
@@ -250,28 +290,28 @@ impl fmt::Display for DocumentKey {
         match self {
             Self::Settings => f.write_str("settings.json"),
             Self::LastSettings => f.write_str("settings.last.json"),
-            Self::Video(id) => write!(f, "catalog/videos/{id}.json"),
-            Self::Import(id) => write!(f, "catalog/imports/{id}.json"),
-            Self::Shard(name) => write!(f, "catalog/shards/{name}.json"),
-            Self::Job(id) => write!(f, "jobs/documents/{id}.json"),
-            Self::QueueEntry(entry) => write!(f, "jobs/queue/{entry}"),
-            Self::Leftover(id) => write!(f, "jobs/leftovers/{id}"),
-            Self::Orphans(byte) => write!(f, "catalog/orphans/{byte:02x}.json"),
-            Self::Due(second, clip) => write!(f, "jobs/due/{second:011}-{clip}"),
-            Self::Walk => f.write_str("jobs/walk/state.json"),
-            Self::Tally => f.write_str("jobs/walk/tally.json"),
+            Self::Video(id) => write!(f, "{}{id}.json", Self::VIDEOS),
+            Self::Import(id) => write!(f, "{}{id}.json", Self::IMPORTS),
+            Self::Shard(name) => write!(f, "{}{name}.json", Self::SHARDS),
+            Self::Job(id) => write!(f, "{}{id}.json", Self::JOBS),
+            Self::QueueEntry(entry) => write!(f, "{}{entry}", Self::QUEUE),
+            Self::Leftover(id) => write!(f, "{}{id}", Self::LEFTOVERS),
+            Self::Orphans(byte) => write!(f, "{}{byte:02x}.json", Self::ORPHANS),
+            Self::Due(second, clip) => write!(f, "{}{second:011}-{clip}", Self::DUE),
+            Self::Walk => write!(f, "{}state.json", Self::WALK),
+            Self::Tally => write!(f, "{}tally.json", Self::WALK),
             Self::JobMarker => f.write_str("jobs/marker.json"),
             Self::Migration => f.write_str("jobs/migration.json"),
-            Self::MigrationPlan(plan, chunk) => write!(f, "jobs/migrations/{plan}-{chunk}.json"),
-            Self::Dispatch(id) => write!(f, "jobs/dispatches/{id}.json"),
+            Self::MigrationPlan(plan, chunk) => write!(f, "{}{plan}-{chunk}.json", Self::MIGRATION_PLANS),
+            Self::Dispatch(id) => write!(f, "{}{id}.json", Self::DISPATCHES),
             Self::Buried => f.write_str("jobs/buried.json"),
-            Self::Runner(name) => write!(f, "jobs/runners/{name}.json"),
-            Self::Account(name) => write!(f, "accounts/users/{name}.json"),
-            Self::Session(id) => write!(f, "accounts/sessions/{id}.json"),
-            Self::Invitation(id) => write!(f, "accounts/invitations/{id}.json"),
-            Self::Attempts(name) => write!(f, "accounts/attempts/{name}.json"),
-            Self::Quota(name) => write!(f, "accounts/quotas/{name}.json"),
-            Self::Share(id) => write!(f, "shares/{id}.json"),
+            Self::Runner(name) => write!(f, "{}{name}.json", Self::RUNNERS),
+            Self::Account(name) => write!(f, "{}{name}.json", Self::ACCOUNTS),
+            Self::Session(id) => write!(f, "{}{id}.json", Self::SESSIONS),
+            Self::Invitation(id) => write!(f, "{}{id}.json", Self::INVITATIONS),
+            Self::Attempts(name) => write!(f, "{}{name}.json", Self::ATTEMPTS),
+            Self::Quota(name) => write!(f, "{}{name}.json", Self::QUOTAS),
+            Self::Share(id) => write!(f, "{}{id}.json", Self::SHARES),
         }
     }
 }
@@ -335,6 +375,8 @@ mod tests {
         ] {
             assert_eq!(DocumentKey::parse(&key.to_string()), Some(key));
         }
+        let entry = DocumentKey::QueueEntry("0-01795528800-aB3dE6gH9j-first-1".to_owned());
+        assert_eq!(entry.to_string(), "jobs/queue/0-01795528800-aB3dE6gH9j-first-1");
         for other in ["", "settings.json.1", "damaged/settings.json", "catalog/videos/x.json", "accounts/sessions"] {
             assert_eq!(DocumentKey::parse(other), None, "{other}");
         }

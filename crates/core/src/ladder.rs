@@ -69,7 +69,7 @@ pub fn max_rate(settings: &Settings, rung: &Rung, frame_rate: f64) -> u64 {
     const BASE: f64 = 10e6;
     let pixels = f64::from(rung.width) * f64::from(rung.height) / (1920.0 * 1080.0);
     // Six steps of CRF are about a factor of two; bit rate grows slower than pixels and rate do.
-    let quality = 2f64.powf((18.0 - f64::from(settings.cpu_crf)) / 6.0).clamp(0.4, 2.0);
+    let quality = 2f64.powf((18.0 - f64::from(settings.cpu_crf.get())) / 6.0).clamp(0.4, 2.0);
     let rate = BASE * pixels.powf(0.8) * (frame_rate / 30.0).max(1.0).sqrt() * quality;
     (rate / 1000.0).round().max(300.0) as u64 * 1000
 }

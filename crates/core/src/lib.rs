@@ -34,6 +34,8 @@ pub mod migration;
 pub mod parts;
 pub mod playlist;
 pub mod quota;
+#[cfg(feature = "openapi")]
+mod schema;
 pub mod settings;
 pub mod share;
 pub mod signing;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{EncodeId, JobId, ShortId, Username},
     parts::PartPlan,
+    settings::Days,
     text::{read_lines, read_one_line},
 };
 
@@ -18,6 +19,7 @@ mod upload;
 
 /// Who sees a completed video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Every member.
@@ -345,8 +347,8 @@ impl Video {
     }
 
     /// When the clip is deleted by itself, if `default_days` is what the settings say.
-    pub fn expires_at(&self, default_days: Option<u32>) -> Option<Timestamp> {
-        let days = self.expire_after_days.or(default_days).filter(|days| *days > 0)?;
+    pub fn expires_at(&self, default_days: Option<Days>) -> Option<Timestamp> {
+        let days = self.expire_after_days.or(default_days.map(Days::get)).filter(|days| *days > 0)?;
         self.created_at.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
     }
 

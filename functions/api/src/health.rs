@@ -7,7 +7,6 @@ use clipset_core::disk::Space;
 use clipset_service::{Json, Problem, Service};
 use http::{StatusCode, header};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{App, extract::Admin};
 
@@ -18,9 +17,26 @@ pub(crate) fn routes() -> Router<std::sync::Arc<Service>> {
     Router::new().route("/healthz", get(health)).route("/api/config/health", get(troubles))
 }
 
-async fn health(State(service): App) -> Result<Json<Value>, Problem> {
+#[cfg(feature = "openapi")]
+pub(crate) fn operations() -> Vec<crate::openapi::operation::Operation> {
+    use crate::openapi::operation::{Access, get};
+    vec![
+        get("/healthz", "Whether the bucket answers.").answers::<Alive>(200),
+        get("/api/config/health", "What is wrong, and what to do.").by(Access::Admin).answers::<Health>(200),
+    ]
+}
+
+/// The bucket answers.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub(crate) struct Alive {
+    /// `ok`.
+    status: &'static str,
+}
+
+async fn health(State(service): App) -> Result<Json<Alive>, Problem> {
     match tokio::time::timeout(PATIENCE, service.bucket.ping()).await {
-        Ok(Ok(())) => Ok(Json(json!({"status": "ok"}))),
+        Ok(Ok(())) => Ok(Json(Alive { status: "ok" })),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The storage does not answer: try again soon.")
             .with_header(header::RETRY_AFTER, "5")),
@@ -29,6 +45,7 @@ async fn health(State(service): App) -> Result<Json<Value>, Problem> {
 
 /// What an administrator should know. More may stand beside.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Health {
     healthy: bool,
     problems: Vec<Trouble>,
@@ -36,6 +53,7 @@ pub(crate) struct Health {
 
 /// One thing that is wrong.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Trouble {
     /// For programs.
     code: &'static str,

@@ -8,6 +8,7 @@
 //! | `shares` | `/api/videos/{short_id}/shares`, `/api/shares/…`, `/s/…`, `/embed/…`, `/api/oembed` |
 //! | `settings` | `/api/config…` |
 //! | `health` | `/healthz`, `/api/config/health` |
+//! | `openapi` | `/api/openapi.json` |
 
 mod accounts;
 mod address;
@@ -17,6 +18,7 @@ mod documents;
 mod extract;
 mod health;
 mod library;
+pub mod openapi;
 mod settings;
 mod shares;
 mod throttle;
@@ -51,6 +53,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(shares::routes())
         .merge(settings::routes())
         .merge(health::routes())
+        .merge(openapi::routes())
         .fallback(async || Problem::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This address takes other methods: see the Allow header.")

@@ -1,5 +1,9 @@
 //! The settings, and what runners measured.
 
+mod fields;
+#[cfg(feature = "openapi")]
+mod operations;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
@@ -27,12 +31,16 @@ use crate::{
     extract::{Admin, Params},
 };
 
+#[cfg(feature = "openapi")]
+pub(crate) use operations::operations;
+
 /// The version of the defaults, before anything was ever set.
 const NO_VERSION: &str = "\"0\"";
 
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/api/config", get(show).patch(change))
+        .route("/api/config/fields", get(fields::fields))
         .route("/api/config/encoders", get(encoders))
         .route("/api/config/hls-migration", post(migrate))
         .route("/api/config/hls-migration-status", get(migration_status))
@@ -40,6 +48,7 @@ pub(crate) fn routes() -> Router<Arc<Service>> {
 
 /// What an administrator wants done with settings that cannot be read.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ConfigQuery"))]
 struct Change {
     #[serde(default)]
     replace_damaged: bool,
@@ -185,6 +194,7 @@ async fn gpu_error(service: &Service, patch: &Map<String, Value>) -> Result<Opti
 
 /// The document, and whether it is only what was fallen back to.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SettingsDocument"))]
 struct Shown {
     #[serde(flatten)]
     document: SettingsDocument,
@@ -205,6 +215,7 @@ fn answer(status: StatusCode, found: Option<Versioned<SettingsDocument>>, settin
 
 /// What the runners can do together.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct Encoders {
     gpu_available: bool,
     gpu_name: Option<String>,
@@ -224,7 +235,7 @@ async fn encoders(State(service): App, _: Admin) -> Result<Json<Encoders>, Probl
 /// The runners' reports, the newest first.
 async fn reports(service: &Service) -> Result<Vec<EncoderReport>, Problem> {
     let mut reports = Vec::new();
-    for name in service.bucket.children("jobs/runners/").await? {
+    for name in service.bucket.children(DocumentKey::RUNNERS).await? {
         let Some(name) = name.strip_suffix(".json") else { continue };
         let found = service.bucket.read::<EncoderReport>(&DocumentKey::Runner(name.to_owned())).await?;
         reports.extend(found.map(|found| found.value));
@@ -235,6 +246,7 @@ async fn reports(service: &Service) -> Result<Vec<EncoderReport>, Problem> {
 
 /// Exactly these fields.
 #[derive(Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct MigrationStatus {
     is_running: bool,
     total: u64,

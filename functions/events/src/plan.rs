@@ -213,8 +213,7 @@ pub(crate) fn abandoned(seen: &Snapshot) -> Vec<Action> {
 /// What videos say of themselves.
 fn videos(seen: &Snapshot, plan: &mut Plan) {
     // The ladder, the migration or the first job of these may still read the original.
-    let busy: BTreeSet<ShortId> =
-        seen.queue.iter().filter_map(|id| id.as_str().split('-').next()?.parse().ok()).collect();
+    let busy: BTreeSet<ShortId> = seen.queue.iter().map(|id| id.video().clone()).collect();
     let by_settings = || (!seen.settings_certain).then_some(Rule::SettingsFellBack);
     for video in &seen.videos {
         match &video.phase {
@@ -255,10 +254,7 @@ fn lost_job(seen: &Snapshot, video: &Video) -> Option<Action> {
         return None;
     }
     match seen.jobs.iter().find(|job| job.id == *id) {
-        None => {
-            let number = id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
-            Job::new(video.short_id.clone(), JobKind::First, number, seen.now).ok().map(Action::Enqueue)
-        }
+        None => Job::new(video.short_id.clone(), JobKind::First, id.number(), seen.now).ok().map(Action::Enqueue),
         Some(Job { state: JobState::Failed { reason, .. }, .. }) => Some(Action::Fail(video.clone(), reason.clone())),
         Some(Job { state: JobState::Done { .. }, .. }) => None,
         Some(job) => Some(Action::Enqueue(job.clone())),

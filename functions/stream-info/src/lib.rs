@@ -20,6 +20,7 @@ use serde::Serialize;
 
 /// What a player is told. Tagged by `format`: `hls`, `progressive` or `unknown`.
 #[derive(Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(tag = "format", rename_all = "lowercase")]
 pub enum StreamInfo {
     /// Segments, and an MP4 to fall back to where there is one.
@@ -44,8 +45,10 @@ pub enum StreamInfo {
     /// Nothing to play yet.
     Unknown {
         /// Always false.
+        #[cfg_attr(feature = "openapi", schemars(extend("const" = false)))]
         ready: bool,
         /// `pending`, `processing` or `failed`.
+        #[cfg_attr(feature = "openapi", schemars(extend("enum" = ["pending", "processing", "failed"])))]
         processing_status: &'static str,
         /// 0 to 1.
         progress: f64,
@@ -60,8 +63,10 @@ pub enum StreamInfo {
 
 /// What a player wants to know of anything that plays.
 #[derive(Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Playable {
     /// Always true.
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = true)))]
     pub ready: bool,
     /// Opens this video's media and nothing else, as long as signatures live. Whoever asked with such a token is given
     /// that one back.

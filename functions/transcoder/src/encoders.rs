@@ -34,7 +34,7 @@ impl Encoders {
 
     /// Whether NVENC encodes a frame with these settings.
     pub async fn nvenc_works(&self, settings: &Settings) -> bool {
-        let device = settings.gpu_device_id;
+        let device = settings.gpu_device_id.get();
         if let Some((of, works, at)) = *self.held()
             && of == device
             && at.elapsed() < KEPT
@@ -46,7 +46,7 @@ impl Encoders {
 
     /// A job's NVENC failed: not used again until it is tried anew.
     pub fn nvenc_failed(&self, settings: &Settings) {
-        *self.held() = Some((settings.gpu_device_id, false, Instant::now()));
+        *self.held() = Some((settings.gpu_device_id.get(), false, Instant::now()));
     }
 
     /// Tries everything now.
@@ -59,7 +59,7 @@ impl Encoders {
         EncoderReport {
             name: runner.to_owned(),
             gpu_available,
-            gpu_name: if gpu_available { gpu_name(settings.gpu_device_id).await } else { None },
+            gpu_name: if gpu_available { gpu_name(settings.gpu_device_id.get()).await } else { None },
             encoders,
             measured_at: Timestamp::now(),
         }
@@ -67,7 +67,7 @@ impl Encoders {
 
     async fn try_nvenc(&self, settings: &Settings) -> bool {
         let works = self.tools.run(nvenc_trial(settings), TRIAL, Path::new("/")).await.is_ok();
-        *self.held() = Some((settings.gpu_device_id, works, Instant::now()));
+        *self.held() = Some((settings.gpu_device_id.get(), works, Instant::now()));
         works
     }
 

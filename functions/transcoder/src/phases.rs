@@ -163,8 +163,7 @@ impl<'a> Task<'a> {
             return Ok(());
         }
         let Job { id, video, .. } = &self.held.job;
-        let number = id.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
-        let ladder = Job::new(video.clone(), JobKind::Ladder, number, self.inner.bucket.now());
+        let ladder = Job::new(video.clone(), JobKind::Ladder, id.number(), self.inner.bucket.now());
         let ladder = ladder.map_err(|error| Failure::permanent(error.to_string()))?;
         Ok(self.inner.jobs.enqueue(&ladder).await?)
     }

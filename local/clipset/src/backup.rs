@@ -16,7 +16,7 @@ use bytes::Bytes;
 use clipset_bucket::{Bucket, BucketError};
 use clipset_core::{
     id::{EncodeId, ShortId},
-    key::MediaKey,
+    key::{DocumentKey, MediaKey},
     video::Video,
 };
 use clipset_service::Service;
@@ -34,20 +34,20 @@ use crate::{
 
 const SUMS: &str = "SHA256SUMS";
 const LOCK: &str = ".lock";
-const VIDEOS: &str = "catalog/videos/";
 
 /// Objects on their way at once.
 const PARALLEL: usize = 8;
 
-/// What is of the moment: runners tell it again, people sign in again, the days of orphans begin anew.
-const PASSING: [&str; 7] =
-    ["jobs/marker.json", "jobs/runners/", "accounts/attempts/", "accounts/sessions/", "catalog/probes/", ORPHANS, WALK];
-
-/// Since when sweeps have seen orphans. What a backup brings back was none when it was made.
-const ORPHANS: &str = "catalog/orphans/";
-
-/// How far the walk has come, and what it found named. What a restore writes behind it, it would not know of.
-const WALK: &str = "jobs/walk/";
+/// What is of the moment: runners tell it again, people sign in again, the days of orphans and the walk begin anew.
+const PASSING: [&str; 7] = [
+    "jobs/marker.json",
+    DocumentKey::RUNNERS,
+    DocumentKey::ATTEMPTS,
+    DocumentKey::SESSIONS,
+    "catalog/probes/",
+    DocumentKey::ORPHANS,
+    DocumentKey::WALK,
+];
 
 /// `clipset backup`.
 ///
@@ -90,8 +90,9 @@ pub async fn restore(args: &FolderArgs) -> Result<()> {
     let checked: BTreeMap<String, Checksum> = checks.buffer_unordered(PARALLEL).try_collect().await?;
     folder.require_nothing_else(bucket, &checked).await?;
 
-    bucket.remove_all(ORPHANS).await?;
-    bucket.remove_all(WALK).await?;
+    // Since when orphans are some, and how far the walk has come: what a restore writes behind it, it would not know of.
+    bucket.remove_all(DocumentKey::ORPHANS).await?;
+    bucket.remove_all(DocumentKey::WALK).await?;
     let clips = folder.clips(&checked);
     let (media, documents): (Vec<_>, Vec<_>) = checked.iter().partition(|(key, _)| MediaKey::parse(key).is_some());
     let (jobs, documents): (Vec<_>, Vec<_>) = documents.into_iter().partition(|(key, _)| key.starts_with("jobs/"));
@@ -192,8 +193,8 @@ impl Folder {
 
     /// A clip of the library that the backup does not have, or has otherwise, would be lost.
     async fn require_nothing_else(&self, bucket: &Bucket, backup: &BTreeMap<String, Checksum>) -> Result<()> {
-        for name in bucket.children(VIDEOS).await? {
-            let key = format!("{VIDEOS}{name}");
+        for name in bucket.children(DocumentKey::VIDEOS).await? {
+            let key = format!("{}{name}", DocumentKey::VIDEOS);
             let Some(there) = bucket.read_raw(&key).await? else { continue };
             if backup.get(&key) != Some(&checksum::of_bytes(&there)) {
                 bail!("the library holds clips that are not in the backup ({name}): restore into an empty one");
@@ -207,13 +208,13 @@ impl Folder {
             let video: Value = serde_json::from_slice(&fs::read(self.place(key).ok()?).ok()?).ok()?;
             Some(video["phase"]["state"].as_str()?.to_owned())
         };
-        key.starts_with(VIDEOS)
+        key.starts_with(DocumentKey::VIDEOS)
             && state().is_some_and(|state| matches!(state.as_str(), "uploading" | "pending" | "processing"))
     }
 
     /// Whose media the backup holds, as far as its records can be read.
     fn clips(&self, backup: &BTreeMap<String, Checksum>) -> BTreeMap<EncodeId, ShortId> {
-        let records = backup.keys().filter(|key| key.starts_with(VIDEOS));
+        let records = backup.keys().filter(|key| key.starts_with(DocumentKey::VIDEOS));
         let videos =
             records.filter_map(|key| serde_json::from_slice::<Video>(&fs::read(self.place(key).ok()?).ok()?).ok());
         videos.flat_map(|video| video.ids().into_iter().map(move |id| (id, video.short_id.clone()))).collect()

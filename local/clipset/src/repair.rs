@@ -210,7 +210,7 @@ async fn derive(service: &Service) -> Result<()> {
         }
     }
     let queue: BTreeSet<_> = service.jobs.queue().await?.into_iter().collect();
-    for name in service.bucket.children("jobs/documents/").await? {
+    for name in service.bucket.children(DocumentKey::JOBS).await? {
         let Some(id) = name.strip_suffix(".json").and_then(|name| name.parse::<JobId>().ok()) else { continue };
         if !queue.contains(&id)
             && let Some(job) = service.jobs.get(&id).await?
@@ -246,16 +246,12 @@ fn quota(owner: &Username, videos: &[Video]) -> Quota {
 
 /// A job of which nothing but its id is known, if its video waits for it or it still stands in the queue.
 async fn begin_anew(service: &Service, id: &JobId, videos: &[Video]) -> Result<()> {
-    let mut parts = id.as_str().splitn(3, '-');
-    let (Some(short_id), Some(kind), Some(number)) = (parts.next(), parts.next(), parts.next()) else { return Ok(()) };
-    let kinds = [JobKind::First, JobKind::Ladder, JobKind::Migrate];
-    let kind = kinds.into_iter().find(|known| known.name() == kind);
-    let video = videos.iter().find(|video| video.short_id.as_str() == short_id && !video.is_deleted());
-    let (Some(kind), Some(video), Ok(number)) = (kind, video, number.parse()) else { return Ok(()) };
+    let video = videos.iter().find(|video| video.short_id == *id.video() && !video.is_deleted());
+    let Some(video) = video else { return Ok(()) };
     let waits = video.publication.is_none() && video.job.as_ref() == Some(id);
     if waits || service.jobs.queue().await?.contains(id) {
-        let made = if kind == JobKind::Migrate { video.created_at } else { Timestamp::now() };
-        service.jobs.enqueue(&Job::new(video.short_id.clone(), kind, number, made)?).await?;
+        let made = if id.kind() == JobKind::Migrate { video.created_at } else { Timestamp::now() };
+        service.jobs.enqueue(&Job::new(video.short_id.clone(), id.kind(), id.number(), made)?).await?;
     }
     Ok(())
 }

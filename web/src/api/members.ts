@@ -1,48 +1,13 @@
 /** Members and invitations, as administrators see them. */
 import { get, patch, post, remove } from './client.ts'
-import type { Role } from './session.svelte.ts'
+import type { ChangedMember, Invitation, Invitations, Invited, Member, MemberChange, Members, NewInvitation, Transferred } from './schema.ts'
 
-export interface Member {
-  username: string
-  role: Role
-  disabled: boolean
-  created_at: string
-  /** Clips that are not deleted. */
-  videos: number
-  /** Of their uploads. */
-  uploaded_bytes: number
-}
+export type { Invitation, Member } from './schema.ts'
 
-export interface Invitation {
-  id: string
-  email: string | null
-  role: Role
-  /** The account whose password it sets. */
-  resets: string | null
-  invited_by: string
-  created_at: string
-  expires_at: string
-  used_by: string | null
-  open: boolean
-}
+export const listMembers = async (): Promise<Member[]> => (await get<Members>('/api/users')).users
 
-export const listMembers = async (): Promise<Member[]> => (await get<{ users: Member[] }>('/api/users')).users
-
-export const changeMember = (
-  username: string,
-  change: { role?: Role; disabled?: boolean; reset_password?: boolean },
-): Promise<Member & { reset_url?: string; reset_expires_at?: string }> =>
+export const changeMember = (username: string, change: MemberChange): Promise<ChangedMember> =>
   patch(`/api/users/${encodeURIComponent(username)}`, change)
-
-export interface Transferred {
-  transferred: number
-  /** Clips that are still to be handed over: ask again. */
-  remaining: number
-  /** Uploads under way, which stay. */
-  uploading: number
-  /** Clips whose records cannot be read, which stay. */
-  unreadable: string[]
-}
 
 /** Hands all clips of one member over to another; asks again until none is left. */
 export async function transferClips(from: string, to: string): Promise<Transferred> {
@@ -55,9 +20,9 @@ export async function transferClips(from: string, to: string): Promise<Transferr
 }
 
 export const listInvitations = async (): Promise<Invitation[]> =>
-  (await get<{ invitations: Invitation[] }>('/api/invitations')).invitations
+  (await get<Invitations>('/api/invitations')).invitations
 
-export const invite = (invitation: { email?: string; role: Role }): Promise<Invitation & { url: string }> =>
+export const invite = (invitation: NewInvitation): Promise<Invited> =>
   post('/api/invitations', invitation)
 
 export const withdraw = (id: string): Promise<void> => remove(`/api/invitations/${id}`)

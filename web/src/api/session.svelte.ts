@@ -1,21 +1,9 @@
 /** Who is signed in: the access token in memory, renewed by the refresh cookie. */
 import type { StreamInfo } from '../playback/stream-info.ts'
 import { Problem, UNREACHABLE } from './problem.ts'
+import type { Me, Session } from './schema.ts'
 
-export type Role = 'admin' | 'user'
-
-export interface User {
-  username: string
-  role: Role
-}
-
-interface Pair {
-  access_token: string
-  /** Seconds. */
-  expires_in: number
-  /** Of the page's clip, where it was asked for along with the pair. */
-  stream_info?: StreamInfo
-}
+export type Role = Me['role']
 
 /** A token is renewed so long before its end, ms. */
 const MARGIN = 60_000
@@ -25,7 +13,7 @@ let accessToken: string | null = null
 let endsAt = 0
 let along: StreamInfo | null = null
 let renewal: Promise<void> | null = null
-let user = $state.raw<User | null>(null)
+let user = $state.raw<Me | null>(null)
 let known = $state(false)
 
 /** Reactive: whether it is known yet, and who it is. */
@@ -66,7 +54,7 @@ async function begun(): Promise<Response | null> {
 }
 
 /** The claims that the contract names; the server checks them, we only show them. */
-export function claims(token: string): User {
+export function claims(token: string): Me {
   const bytes = Uint8Array.from(atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')), (c) =>
     c.charCodeAt(0),
   )
@@ -76,7 +64,7 @@ export function claims(token: string): User {
 
 /** Takes the pair of an answer: of login, refresh, register or a new password. */
 export async function take(answer: Response): Promise<void> {
-  const pair = (await answer.json()) as Pair
+  const pair = (await answer.json()) as Session
   accessToken = pair.access_token
   endsAt = Date.now() + pair.expires_in * 1000
   along = pair.stream_info ?? null

@@ -5,7 +5,7 @@ import { placeOf, type Place } from './place.ts'
 import { playPlain } from './plain.ts'
 import { Renditions } from './renditions.ts'
 import { Signatures } from './signatures.ts'
-import { opened, playable, type Ask, type Playable } from './stream-info.ts'
+import { manifestOf, opened, playable, type Ask, type Playable } from './stream-info.ts'
 
 /** How it plays: segments by hls.js, one file, or the browser's own HLS. */
 export type Way = 'hls' | 'progressive' | 'native'
@@ -112,17 +112,17 @@ export class Playback {
       const locate = async (signal: AbortSignal) => {
         const now = first ?? (await this.#ask(signal))
         first = null
-        return opened((way === 'native' ? now.manifest_url : now.stream_url) ?? '', now)
+        return opened(way === 'native' ? manifestOf(now) : (now.stream_url ?? ''), now)
       }
       Renditions.on(video).replace([])
       return playPlain({ video, locate, place: () => this.#place, onfail })
     }
     const signatures = new Signatures(async (signal) => {
       const now = await this.#ask(signal)
-      return opened(now.manifest_url ?? '', now)
+      return opened(manifestOf(now), now)
     })
     signatures.onrepublished = () => this.#restart(way)
-    const manifest = opened(info.manifest_url ?? '', info)
+    const manifest = opened(manifestOf(info), info)
     const playing = playHls(HlsJs, { video, manifest, signatures, renditions: Renditions.on(video), place: this.#place, onfail })
     this.#expect = playing.expect
     return playing.end

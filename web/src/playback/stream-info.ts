@@ -1,32 +1,18 @@
 /** How a video is to be played now (contract, section 3). */
+import type { StreamInfo } from '../api/schema.ts'
 import { PlaybackError, errorOf } from './errors.ts'
 import { retrying } from './retry.ts'
 
-export interface Playable {
-  ready: true
-  format: 'hls' | 'progressive'
-  /** Of HLS. */
-  manifest_url?: string
-  /** Of progressive; of HLS, the fall-back, where there is one. */
-  stream_url?: string
-  /** Opens this video's media and nothing else, as long as signatures live. */
-  playback_token: string
-  duration_seconds: number
-  width: number
-  height: number
-  poster_url?: string
-}
+export type { StreamInfo }
 
-export interface Waiting {
-  ready: false
-  format: 'unknown'
-  processing_status: 'pending' | 'processing' | 'failed'
-  /** 0 to 1. */
-  progress: number
-  error?: string
-}
+/** Something that plays. */
+export type Playable = Extract<StreamInfo, { ready: true }>
 
-export type StreamInfo = Playable | Waiting
+/** Nothing plays yet. */
+export type Waiting = Extract<StreamInfo, { ready: false }>
+
+/** Of HLS; else there is none. */
+export const manifestOf = (info: Playable): string => (info.format === 'hls' ? info.manifest_url : '')
 
 /**
  * Asks for the stream-info of one video, with whatever the watcher has to show: a session, or a share. What it throws

@@ -19,7 +19,7 @@ export function segmentAt(playlist: string, base: string, place: number): string
 
 /** What does not come is asked for again by who needs it. */
 export function warm(shortId: string, info: StreamInfo): void {
-  if (!info.ready || !info.manifest_url) return
+  if (!info.ready || info.format !== 'hls') return
   const place = timeIn(new URLSearchParams(location.search)) ?? placeIn(shortId)
   void fetch(workerPath).catch(() => undefined)
   void fetch(opened(info.manifest_url, info))

@@ -1,7 +1,8 @@
 /** Opening a share, and asking for its video's streams with what it gives. */
 import { Problem } from '../api/problem.ts'
+import type { OpenedShare, SharedVideo } from '../api/schema.ts'
 import type { StreamInfo } from '../playback/stream-info.ts'
-import type { Inline, Opened, SharedVideo } from './inline.ts'
+import type { Inline } from './inline.ts'
 
 /** What the page held is news for so long, ms. */
 const NEWS = 5000
@@ -21,9 +22,9 @@ async function call<T>(path: string, init: RequestInit): Promise<{ told: T; at: 
 }
 
 /** Opens it by the session that the password gave this browser, or, where that was not kept, by the password. */
-async function ask(shareId: string, password: string | null, signal?: AbortSignal): Promise<{ told: Opened; at: number }> {
+async function ask(shareId: string, password: string | null, signal?: AbortSignal): Promise<{ told: OpenedShare; at: number }> {
   const by = (body: object) =>
-    call<Opened>(`/api/shares/${shareId}/open`, {
+    call<OpenedShare>(`/api/shares/${shareId}/open`, {
       method: 'POST',
       credentials: 'same-origin',
       headers: { 'Content-Type': 'application/json' },
@@ -49,7 +50,7 @@ export class OpenShare {
   private constructor(
     private readonly shareId: string,
     private readonly password: string | null,
-    opened: { told: Opened; at: number },
+    opened: { told: OpenedShare; at: number },
   ) {
     this.video = opened.told.video
     this.#take(opened)
@@ -91,7 +92,7 @@ export class OpenShare {
     this.#take(await ask(this.shareId, this.password, signal))
   }
 
-  #take({ told, at }: { told: Opened; at: number }): void {
+  #take({ told, at }: { told: OpenedShare; at: number }): void {
     this.#token = told.token
     this.#renewAt = Date.now() + (told.expires * 1000 - at) / 2
   }

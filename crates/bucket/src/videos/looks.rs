@@ -7,8 +7,6 @@ use clipset_core::{Timestamp, id::ShortId, key::DocumentKey, video::Video};
 use super::Videos;
 use crate::BucketError;
 
-const DUE: &str = "jobs/due/";
-
 /// A clip that is to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
@@ -35,7 +33,7 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Look>, BucketError> {
-        let keys = self.bucket.page(DUE, false, None, most.min(1000)).await?;
+        let keys = self.bucket.page(DocumentKey::DUE, false, None, most.min(1000)).await?;
         let looks = keys.iter().filter_map(|key| match DocumentKey::parse(key)? {
             DocumentKey::Due(at, clip) => Some(Look { at, clip }),
             _ => None,

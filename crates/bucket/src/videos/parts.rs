@@ -10,7 +10,7 @@ use clipset_core::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{PARALLEL_READS, VIDEOS, Videos};
+use super::{PARALLEL_READS, Videos};
 use crate::BucketError;
 
 /// A listing of so many shards, some ten thousand clips, is counted within one request.
@@ -33,8 +33,8 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn part(&self, after: Option<&str>, most: usize) -> Result<SomeVideos, BucketError> {
-        let keys = self.bucket.page(VIDEOS, false, after, most.min(1000)).await?;
-        let ids = keys.iter().filter_map(|key| key.strip_prefix(VIDEOS)?.strip_suffix(".json")?.parse().ok());
+        let keys = self.bucket.page(DocumentKey::VIDEOS, false, after, most.min(1000)).await?;
+        let ids = keys.iter().filter_map(|key| key.strip_prefix(DocumentKey::VIDEOS)?.strip_suffix(".json")?.parse().ok());
         let mut part = self.some(ids.collect()).await?;
         part.after = keys.last().cloned();
         Ok(part)

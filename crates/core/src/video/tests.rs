@@ -96,12 +96,13 @@ fn an_original_goes_only_after_the_stream_that_is_published_passed_its_check() {
 fn a_clip_ends_by_its_own_days_else_by_those_of_the_settings() {
     let mut video = uploading();
     let day = SignedDuration::from_hours(24);
+    let two = Some(Days::of::<2>());
     assert_eq!(video.expires_at(None), None);
-    assert_eq!(video.expires_at(Some(2)), Some(now() + day * 2));
+    assert_eq!(video.expires_at(two), Some(now() + day * 2));
     video.expire_after_days = Some(3);
-    assert_eq!(video.expires_at(Some(2)), Some(now() + day * 3));
+    assert_eq!(video.expires_at(two), Some(now() + day * 3));
     video.expire_after_days = Some(0);
-    assert_eq!(video.expires_at(Some(2)), None);
+    assert_eq!(video.expires_at(two), None);
 }
 
 #[test]

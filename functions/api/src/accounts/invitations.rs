@@ -58,6 +58,7 @@ fn key(id: Uuid) -> DocumentKey {
 
 /// An invitation as administrators see it.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Invitation"))]
 pub(crate) struct InvitationView {
     id: String,
     email: Option<String>,
@@ -88,15 +89,19 @@ impl InvitationView {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewInvitation"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invite {
+    /// A note for administrators; nothing is sent to it.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(max = 254)))]
     email: Option<String>,
     #[serde(default)]
     role: Role,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Invited {
     #[serde(flatten)]
     invitation: InvitationView,
@@ -148,6 +153,7 @@ pub(crate) fn has_maker(invitation: &Invitation, maker: Option<&Account>) -> boo
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Invitations {
     invitations: Vec<InvitationView>,
 }
@@ -155,7 +161,7 @@ pub(crate) struct Invitations {
 /// `GET /api/invitations`: newest first.
 pub(crate) async fn list(State(service): App, _: Admin) -> Result<Json<Invitations>, Problem> {
     let now = Timestamp::now();
-    let names = service.bucket.children("accounts/invitations/").await?;
+    let names = service.bucket.children(DocumentKey::INVITATIONS).await?;
     let keys = names.iter().filter_map(|name| Uuid::try_parse(name.strip_suffix(".json")?).ok()).map(key);
     let found: Vec<Invitation> = read_all(&service.bucket, keys.collect()).await?;
     let accounts = accounts(&service).await?;

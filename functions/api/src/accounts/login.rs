@@ -20,6 +20,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Credentials {
     username: String,
     password: String,
@@ -60,6 +61,7 @@ pub(crate) async fn login(
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Me {
     username: Username,
     role: Role,
@@ -71,9 +73,11 @@ pub(crate) async fn me(Member(viewer): Member) -> Json<Me> {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     current_password: String,
+    #[cfg_attr(feature = "openapi", schemars(length(min = 8, max = 256)))]
     new_password: String,
 }
 

@@ -4,6 +4,8 @@ mod device;
 mod invitations;
 mod login;
 mod open;
+#[cfg(feature = "openapi")]
+mod operations;
 mod passwords;
 mod refresh;
 mod register;
@@ -20,6 +22,8 @@ use axum::{
 use clipset_service::Service;
 
 pub use open::{AccountError, add_user, ensure_first_admin};
+#[cfg(feature = "openapi")]
+pub(crate) use operations::operations;
 pub(crate) use passwords::Turn;
 pub(crate) use session::{member_by_cookie, sha256};
 

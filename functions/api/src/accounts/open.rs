@@ -37,7 +37,7 @@ pub enum AccountError {
 /// # Errors
 /// [`AccountError`], never [`AccountError::Taken`].
 pub async fn ensure_first_admin(service: &Service, username: &str, password: &str) -> Result<bool, AccountError> {
-    if !service.bucket.children("accounts/users/").await?.is_empty() {
+    if !service.bucket.children(DocumentKey::ACCOUNTS).await?.is_empty() {
         return Ok(false);
     }
     match add_user(service, &username.parse()?, password, Role::Admin).await {

@@ -22,6 +22,7 @@ use super::{
 use crate::{App, NO_STORE, address::require_same_origin};
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "RefreshQuery"))]
 pub(crate) struct Along {
     /// A clip whose stream-info comes along, where there is one for this member: it saves the player a round trip.
     video: Option<String>,

@@ -24,11 +24,13 @@ use super::{
 use crate::{App, address::require_same_origin};
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
     invitation: String,
     #[serde(default)]
     username: Option<String>,
+    #[cfg_attr(feature = "openapi", schemars(length(min = 8, max = 256)))]
     password: String,
 }
 

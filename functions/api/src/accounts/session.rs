@@ -114,8 +114,10 @@ pub(crate) fn access(service: &Service, account: &Account, now: Timestamp) -> St
 
 /// What a client gets beside the cookies.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Session"))]
 pub(crate) struct Pair {
     access_token: String,
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = "bearer")))]
     token_type: &'static str,
     /// Seconds.
     expires_in: u64,
@@ -187,7 +189,7 @@ pub(crate) fn covers(account: &Account, session: &Session) -> bool {
 
 /// Ends every session of `username`. The account's cut-off has ended them already: this tidies up.
 pub(crate) async fn end_all(service: &Service, username: &Username) {
-    let prefix = format!("accounts/sessions/{username}/");
+    let prefix = format!("{}{username}/", DocumentKey::SESSIONS);
     if let Err(error) = service.bucket.remove_all(&prefix).await {
         tracing::warn!(%error, "ended sessions were left behind");
     }

@@ -32,6 +32,7 @@ const CHUNK: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Transfer"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Handover {
     to: Username,
@@ -39,6 +40,7 @@ pub(crate) struct Handover {
 
 /// What was done. Asked again, it goes on with what is left.
 #[derive(Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Transferred {
     /// Clips that were handed over.
     transferred: u64,
@@ -172,8 +174,11 @@ async fn clips_of(service: &Service, admin: Viewer, owner: &Username) -> Result<
 
 /// Every share there is, by its clip.
 async fn shares(service: &Service) -> Result<HashMap<ShortId, Vec<ShareId>>, Problem> {
-    let keys = service.bucket.keys("shares/").await?;
-    let ids = keys.iter().filter_map(|key| key.strip_prefix("shares/")?.strip_suffix(".json")?.parse::<ShareId>().ok());
+    let keys = service.bucket.keys(DocumentKey::SHARES).await?;
+    let ids = keys.iter().filter_map(|key| match DocumentKey::parse(key)? {
+        DocumentKey::Share(id) => Some(id),
+        _ => None,
+    });
     let mut shares: HashMap<ShortId, Vec<ShareId>> = HashMap::new();
     ids.for_each(|id| shares.entry(id.video()).or_default().push(id));
     Ok(shares)

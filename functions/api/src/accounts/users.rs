@@ -17,6 +17,7 @@ use crate::{App, NO_STORE, documents::read_all, extract::Admin};
 
 /// A member as administrators see them.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Account"))]
 pub(crate) struct UserView {
     username: Username,
     role: Role,
@@ -32,12 +33,14 @@ impl From<Account> for UserView {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Members"))]
 pub(crate) struct Users {
     users: Vec<Listed>,
 }
 
 /// A member, and what they keep here.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Member"))]
 pub(crate) struct Listed {
     #[serde(flatten)]
     user: UserView,
@@ -61,6 +64,7 @@ pub(crate) async fn list(State(service): App, _: Admin) -> Result<Json<Users>, P
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "MemberChange"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     #[serde(default)]
@@ -72,6 +76,7 @@ pub(crate) struct Change {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ChangedMember"))]
 pub(crate) struct Changed {
     #[serde(flatten)]
     user: UserView,
@@ -157,7 +162,7 @@ pub(crate) async fn account(service: &Service, username: &Username) -> Result<Op
 /// # Errors
 /// [`BucketError`].
 pub(crate) async fn accounts(service: &Service) -> Result<Vec<Account>, BucketError> {
-    let names = service.bucket.children("accounts/users/").await?;
+    let names = service.bucket.children(DocumentKey::ACCOUNTS).await?;
     let names = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<Username>().ok());
     read_all(&service.bucket, names.map(DocumentKey::Account).collect()).await
 }

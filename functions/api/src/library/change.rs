@@ -30,16 +30,20 @@ const LONGEST_TITLE: usize = 200;
 const LONGEST_DESCRIPTION: usize = 2000;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "VideoChange"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = LONGEST_TITLE)))]
     title: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(max = LONGEST_DESCRIPTION)))]
     description: Option<String>,
     #[serde(default)]
     visibility: Option<Visibility>,
     /// A number, or null for what the settings say; not there: as it was.
     #[serde(default, deserialize_with = "given")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<u32>", range(max = LONGEST_LIFE_DAYS)))]
     expire_after_days: Option<Option<u32>>,
 }
 
@@ -135,7 +139,7 @@ pub(crate) async fn retry(
         Some(job) => service.jobs.get(job).await.is_err_and(|error| error.is_unreadable()),
         None => false,
     };
-    let job = first_job(&short_id, before.job.as_ref().map_or(0, number) + 1)?;
+    let job = first_job(&short_id, before.job.as_ref().map_or(0, JobId::number) + 1)?;
     let video = update(&service, &short_id, |video| {
         require_manager(&viewer, video)?;
         if video.job != before.job {
@@ -150,11 +154,6 @@ pub(crate) async fn retry(
     // Killed before this, the sweep enqueues it.
     service.jobs.enqueue(&job).await?;
     Ok((StatusCode::ACCEPTED, Json(shown(&service, Entry::from(&video), (&viewer, &pass)).await?)))
-}
-
-/// The number in a job's id.
-fn number(job: &JobId) -> u32 {
-    job.as_str().rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// Changes a video, and counts the change at once in this process.

@@ -25,15 +25,19 @@ const LONGEST_SEARCH: usize = 200;
 const PARALLEL_READS: usize = 8;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "VideoQuery"))]
 pub(crate) struct Asked {
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = LARGEST_PAGE)))]
     limit: Option<usize>,
     cursor: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(max = LONGEST_SEARCH)))]
     q: String,
     owner: Option<Username>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct VideoPage {
     videos: Vec<VideoView>,
     next_cursor: Option<String>,
@@ -65,6 +69,7 @@ pub(crate) async fn list(
 
 /// One video with what only its page needs.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct VideoDetails {
     #[serde(flatten)]
     video: VideoView,

@@ -3,6 +3,8 @@
 mod change;
 mod list;
 mod media;
+#[cfg(feature = "openapi")]
+mod operations;
 mod storyboard;
 mod view;
 
@@ -24,6 +26,8 @@ use clipset_service::{Problem, Service};
 
 pub(crate) use change::clean_title;
 pub(crate) use media::image_redirect;
+#[cfg(feature = "openapi")]
+pub(crate) use operations::operations;
 pub(crate) use view::{format_name, work};
 
 pub(crate) fn routes() -> Router<Arc<Service>> {

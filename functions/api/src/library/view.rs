@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// One video, for one viewer.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Video"))]
 pub(crate) struct VideoView {
     short_id: ShortId,
     title: String,
@@ -24,7 +25,9 @@ pub(crate) struct VideoView {
     size_bytes: Option<u64>,
     width: Option<u32>,
     height: Option<u32>,
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = ["hls", "progressive", "unknown"])))]
     format: &'static str,
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = ["uploading", "pending", "processing", "completed", "failed"])))]
     processing_status: &'static str,
     progress: f64,
     error: Option<String>,

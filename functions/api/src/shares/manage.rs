@@ -26,17 +26,21 @@ const LONGEST: u64 = 10 * 366 * 24 * 3600;
 const LONGEST_PASSWORD: usize = 256;
 
 #[derive(Deserialize, Default)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewShare"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// Seconds.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(range(min = SHORTEST, max = LONGEST)))]
     expires_in: Option<u64>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = LONGEST_PASSWORD)))]
     password: Option<String>,
 }
 
 /// A share as those see it who may revoke it.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Share"))]
 pub(crate) struct ShareView {
     share_id: ShareId,
     url: String,
@@ -93,6 +97,7 @@ pub(crate) async fn share(
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Shares {
     shares: Vec<ShareView>,
 }
@@ -104,9 +109,9 @@ pub(crate) async fn list(
     PathId(short_id): PathId<ShortId>,
 ) -> Result<Json<Shares>, Problem> {
     require_manager(&viewer, &service.video(&short_id).await?)?;
-    let keys = service.bucket.keys(&format!("shares/{short_id}")).await?;
-    let ids = keys.iter().filter_map(|key| key.strip_prefix("shares/")?.strip_suffix(".json")?.parse().ok());
-    let found: Vec<Share> = read_all(&service.bucket, ids.map(DocumentKey::Share).collect()).await?;
+    let keys = service.bucket.keys(&format!("{}{short_id}", DocumentKey::SHARES)).await?;
+    let ids = keys.iter().filter_map(|key| DocumentKey::parse(key));
+    let found: Vec<Share> = read_all(&service.bucket, ids.collect()).await?;
     let now = Timestamp::now();
     let open = found.into_iter().filter(|share| share.is_open(now));
     let mut shares: Vec<_> = open.map(|share| ShareView::new(share, &service)).collect();

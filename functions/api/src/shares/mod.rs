@@ -3,6 +3,8 @@
 mod manage;
 mod oembed;
 mod open;
+#[cfg(feature = "openapi")]
+mod operations;
 mod page;
 mod poster;
 mod session;
@@ -15,6 +17,9 @@ use axum::{
 };
 use clipset_core::{Timestamp, id::ShareId, key::DocumentKey, share::Share, video::Video};
 use clipset_service::{Problem, Service};
+
+#[cfg(feature = "openapi")]
+pub(crate) use operations::operations;
 
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()

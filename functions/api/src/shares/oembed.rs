@@ -13,6 +13,7 @@ use super::{
 use crate::{App, extract::Params};
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedQuery"))]
 pub(crate) struct Asked {
     url: String,
     format: Option<String>,
@@ -21,6 +22,7 @@ pub(crate) struct Asked {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Embed {
     version: &'static str,
     #[serde(rename = "type")]
@@ -37,6 +39,7 @@ pub(crate) struct Embed {
 
 /// All three or none.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct Thumbnail {
     thumbnail_url: String,
     thumbnail_width: u32,

@@ -27,6 +27,7 @@ use crate::{
 };
 
 #[derive(Deserialize, Default)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SharePassword"))]
 pub(crate) struct Key {
     #[serde(default)]
     password: Option<String>,
@@ -34,13 +35,16 @@ pub(crate) struct Key {
 
 /// What a stranger sees of a video: neither its owner nor what the owner wrote for the circle.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct SharedVideo {
     short_id: ShortId,
     title: String,
     duration_seconds: Option<f64>,
     width: Option<u32>,
     height: Option<u32>,
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = ["hls", "progressive", "unknown"])))]
     format: &'static str,
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = ["uploading", "pending", "processing", "completed", "failed"])))]
     processing_status: &'static str,
     progress: f64,
     has_poster: bool,
@@ -48,6 +52,7 @@ struct SharedVideo {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "OpenedShare"))]
 pub(super) struct Opened {
     token: String,
     /// Unix seconds; for a token that ends later, open the share again before.

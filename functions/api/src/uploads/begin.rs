@@ -24,13 +24,32 @@ const SIZE_IS_MISSING: &str = "Say how many bytes the file has, in metadata.size
      'size' is among them.";
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewUpload"))]
 pub(crate) struct Begin {
     filename: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(with = "Metadata"))]
     metadata: Option<Map<String, Value>>,
 }
 
+/// What is read of `metadata`. Numbers may be text, as forms send them.
+#[cfg(feature = "openapi")]
+#[derive(schemars::JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only described: the rest of the metadata is a client's own")]
+struct Metadata {
+    /// The file's name without its extension, if there is none.
+    #[schemars(length(max = 200))]
+    title: Option<String>,
+    /// Bytes of the file.
+    #[schemars(range(min = 1))]
+    size: u64,
+    /// Bytes of every part but the last.
+    part_size: Option<u64>,
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Upload"))]
 pub(crate) struct Begun {
     key: String,
     #[serde(rename = "uploadId")]
@@ -72,7 +91,7 @@ pub(crate) async fn begin(
         title,
         file_name,
         plan,
-        weekly_limit: settings.weekly_upload_limit_bytes,
+        weekly_limit: settings.weekly_upload_limit_bytes.get(),
     };
     let begun = begin_in_bucket(&service, &new).await;
     if begun.is_err() {
@@ -106,7 +125,7 @@ fn plan(metadata: &Map<String, Value>) -> Result<PartPlan, Problem> {
 /// # Errors
 /// [`Problem`] 413.
 pub(super) fn require_allowed(service: &Service, size: u64, settings: &Settings) -> Result<(), Problem> {
-    let most = settings.max_file_size_bytes;
+    let most = settings.max_file_size_bytes.get();
     let (has, allowed) = (said(size, Round::Up), said(most, Round::Down));
     if size > most {
         return Err(Problem::too_large(format!(

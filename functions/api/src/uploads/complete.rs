@@ -22,11 +22,13 @@ use crate::{App, extract::Params, library::first_job};
 
 /// The parts that the client sent, as S3 names them.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SentParts"))]
 pub(crate) struct Parts {
     parts: Vec<SentPart>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct SentPart {
     #[serde(rename = "PartNumber")]
     number: i32,
@@ -35,6 +37,7 @@ struct SentPart {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "CompletedUpload"))]
 pub(crate) struct Completed {
     location: String,
     key: String,
@@ -117,7 +120,7 @@ async fn reserve_what_arrived(service: &Service, video: &Video, size: u64) -> Re
     let original = video.upload.original.ok_or_else(no_such_upload)?;
     let settings = service.settings.current().await?;
     let reserved = match require_allowed(service, size, &settings) {
-        Ok(()) => quota::reserve(service, &video.owner, original, size, settings.weekly_upload_limit_bytes).await,
+        Ok(()) => quota::reserve(service, &video.owner, original, size, settings.weekly_upload_limit_bytes.get()).await,
         Err(problem) => Err(problem),
     };
     if reserved.as_ref().is_err_and(|problem| problem.status().is_client_error()) {

@@ -7,6 +7,8 @@
 mod begin;
 mod complete;
 mod name;
+#[cfg(feature = "openapi")]
+mod operations;
 mod parts;
 mod quota;
 mod room;
@@ -31,6 +33,8 @@ use http::{header, request::Parts};
 use serde::Deserialize;
 
 use crate::{accounts::member_by_cookie, library::require_known};
+#[cfg(feature = "openapi")]
+pub(crate) use operations::operations;
 pub(crate) use quota::release;
 use upload_id::UploadId;
 
@@ -60,6 +64,7 @@ impl FromRequestParts<Arc<Service>> for Uploader {
 
 /// `?key=`, which goes with every `uploadId`.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct KeyQuery {
     key: String,
 }

@@ -24,6 +24,7 @@ const LARGEST_BATCH: usize = 1000;
 
 /// A part as S3 names it.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct ListedPart {
     #[serde(rename = "PartNumber")]
     number: u32,
@@ -76,6 +77,7 @@ async fn parts_of_whole(service: &Service, video: &Video, key: &MediaKey) -> Res
 
 /// Where to put one part.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SignedPart"))]
 pub(crate) struct Signed {
     url: String,
     /// Seconds.
@@ -109,6 +111,7 @@ async fn sign_part(service: &Service, video: &Video, key: &MediaKey, number: u32
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "BatchQuery"))]
 pub(crate) struct BatchQuery {
     key: String,
     #[serde(rename = "partNumbers")]
@@ -116,6 +119,7 @@ pub(crate) struct BatchQuery {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SignedParts"))]
 pub(crate) struct SignedBatch {
     #[serde(rename = "presignedUrls")]
     presigned_urls: BTreeMap<u32, String>,

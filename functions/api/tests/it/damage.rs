@@ -163,10 +163,10 @@ async fn lost_settings_are_fallen_back_to_the_last_good_ones() {
     app.patch("/api/config").bearer(&app.root()).json(json!({"cpu_crf": 30})).await.expect(200);
     app.service.bucket.remove(&DocumentKey::Settings).await.unwrap();
     let reading = app.service.settings.reading().await.unwrap();
-    assert_eq!((reading.settings.cpu_crf, reading.fallen_back), (30, true));
+    assert_eq!((reading.settings.cpu_crf.get(), reading.fallen_back), (30, true));
     app.patch("/api/config").bearer(&app.root()).json(json!({"nvenc_cq": 25})).await.expect(200);
     let reading = app.service.settings.reading().await.unwrap();
-    assert_eq!((reading.settings.cpu_crf, reading.settings.nvenc_cq, reading.fallen_back), (30, 25, false));
+    assert_eq!((reading.settings.cpu_crf.get(), reading.settings.nvenc_cq.get(), reading.fallen_back), (30, 25, false));
 }
 
 #[tokio::test]
@@ -291,6 +291,6 @@ async fn a_change_keeps_what_a_newer_version_wrote() {
     assert_eq!(app.service.videos.get(&video.short_id).await.unwrap().unwrap().value.title, "New");
     assert_eq!(app.service.bucket.read::<Account>(&account).await.unwrap().unwrap().value.role, Role::Admin);
     let settings = app.service.bucket.read::<SettingsDocument>(&DocumentKey::Settings).await.unwrap().unwrap();
-    assert_eq!(settings.value.settings.cpu_crf, 31);
+    assert_eq!(settings.value.settings.cpu_crf.get(), 31);
     assert_eq!(video.phase, Phase::Completed);
 }

@@ -13,7 +13,7 @@ const SIZE: u64 = (3 << 20) + 17;
 async fn limited(limit: u64) -> TestApp {
     let app = TestApp::start().await;
     let mut document = SettingsDocument::default();
-    document.settings.weekly_upload_limit_bytes = limit;
+    document.settings.weekly_upload_limit_bytes = limit.try_into().unwrap();
     app.service.bucket.put(&DocumentKey::Settings, &document).await.unwrap();
     app
 }

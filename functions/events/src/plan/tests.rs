@@ -2,6 +2,7 @@
 
 use clipset_core::{
     id::Username,
+    settings::Days,
     video::{HlsStream, Publication, Superseded, Upload},
 };
 use proptest::prelude::*;
@@ -145,7 +146,7 @@ fn snapshot(clips: &[Clip], sightings: &[u8], settings_certain: bool, force: boo
     let note = stored.iter().zip(sightings.iter().cycle()).filter_map(|(id, kind)| Some((*id, sighting(*kind)?)));
     let set_aside = clips.iter().filter(|clip| clip.is_set_aside());
     let mut settings = Settings::default();
-    (settings.expire_after_days, settings.keep_originals) = (Some(10), false);
+    (settings.expire_after_days, settings.keep_originals) = (Some(Days::of::<10>()), false);
     let mut seen = Snapshot {
         now: now(),
         note: note.collect(),

@@ -75,7 +75,7 @@ impl List {
 
     fn x264(&mut self, settings: &Settings, max_rate: u64, number: usize) {
         // CRF 0 is lossless, which High does not have.
-        let crf = settings.cpu_crf.max(1).to_string();
+        let crf = settings.cpu_crf.get().max(1).to_string();
         self.of_stream("-c", number, "libx264");
         self.of_stream("-preset", number, settings.cpu_preset.as_str());
         self.of_stream("-crf", number, &crf);
@@ -92,9 +92,9 @@ impl List {
         let max = rate(settings.nvenc_max_bitrate.bits());
         let buffer = rate(settings.nvenc_buffer_size.bits());
         // To NVENC, 0 is "choose yourself".
-        let quality = settings.nvenc_cq.max(1).to_string();
+        let quality = settings.nvenc_cq.get().max(1).to_string();
         self.of_stream("-c", number, "h264_nvenc");
-        self.of_stream("-gpu", number, &settings.gpu_device_id.to_string());
+        self.of_stream("-gpu", number, &settings.gpu_device_id.get().to_string());
         self.of_stream("-preset", number, settings.nvenc_preset.as_str());
         self.of_stream("-tune", number, "hq");
         self.of_stream("-rc", number, settings.nvenc_rate_control.as_str());

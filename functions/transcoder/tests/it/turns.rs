@@ -54,7 +54,7 @@ async fn a_waiting_job_of_the_version_before_is_taken() {
     let system = System::new(json!({})).await;
     let id = enqueued(&system, "ada", 0).await;
     let document = json!({
-        "id": id, "video": Job::video_of(&id).unwrap(), "kind": "first", "created_at": "2027-01-15T08:00:00Z",
+        "id": id, "video": id.video(), "kind": "first", "created_at": "2027-01-15T08:00:00Z",
         "attempts": 0, "state": {"state": "waiting"}, "progress": 0.0
     });
     system.bucket.put(&DocumentKey::Job(id.clone()), &document).await.unwrap();

@@ -51,7 +51,7 @@ impl Owners {
     /// # Errors
     /// A sentence if there is no account at all: the first one must be the administrator's.
     pub async fn make_accounts(bucket: &Bucket, owners: &BTreeSet<Username>, now: Timestamp) -> Result<Vec<Username>> {
-        let accounts = bucket.children("accounts/users/").await?;
+        let accounts = bucket.children(DocumentKey::ACCOUNTS).await?;
         ensure!(
             !accounts.is_empty(),
             "there is no account yet: start the system once, so that it has its administrator"

@@ -1,23 +1,10 @@
 /** The endpoints below `/api/s3`, and patience with a connection that comes and goes. */
 import { json, post } from '../../api/client.ts'
 import { Problem, UNREACHABLE } from '../../api/problem.ts'
+import type { CompletedUpload, ListedPart as Part, SignedPart, Upload as Begun } from '../../api/schema.ts'
 import { partSize } from './titles.ts'
 
-/** An upload as its creation answered. */
-export interface Begun {
-  uploadId: string
-  key: string
-  short_id: string
-  /** Bytes of every part but the last. */
-  part_size: number
-}
-
-/** As S3 names them. */
-export interface Part {
-  PartNumber: number
-  Size: number
-  ETag: string
-}
+export type { ListedPart as Part, Upload as Begun } from '../../api/schema.ts'
 
 /** Seconds; grows from one to the other. */
 const [SHORTEST, LONGEST] = [1, 30]
@@ -84,7 +71,7 @@ export const sign = (
   upload: { uploadId: string; key: string },
   number: number,
   signal?: AbortSignal,
-): Promise<{ url: string; expires: number }> =>
+): Promise<SignedPart> =>
   patiently(() => json(at(upload, `/${number}`) + keyOf(upload), { signal }), signal)
 
 /**
@@ -106,7 +93,7 @@ export const complete = (
   upload: { uploadId: string; key: string },
   sent: { PartNumber?: number; ETag?: string }[],
   signal?: AbortSignal,
-): Promise<{ location: string }> => {
+): Promise<CompletedUpload> => {
   const body = { parts: sent.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) }
   return patiently(() => json(at(upload, '/complete') + keyOf(upload), { method: 'POST', body, signal }), signal)
 }

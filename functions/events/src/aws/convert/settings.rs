@@ -161,7 +161,7 @@ impl Making<'_> {
 
     fn h264(&self, rung: &Rung) -> mc::VideoCodecSettings {
         // CRF 17 is about quality 9, 23 about 7.
-        let quality = ((44 - i32::from(self.settings.cpu_crf)) as f64 / 3.0).round().clamp(1.0, 10.0);
+        let quality = ((44 - i32::from(self.settings.cpu_crf.get())) as f64 / 3.0).round().clamp(1.0, 10.0);
         let qvbr = mc::H264QvbrSettings::builder().qvbr_quality_level(quality as i32).build();
         let h264 = mc::H264Settings::builder()
             .rate_control_mode(mc::H264RateControlMode::Qvbr)

@@ -159,6 +159,16 @@ from ministack.core import iam_evaluator
 _resolve = iam_evaluator._resolve_condition_key
 iam_evaluator._resolve_condition_key = lambda key, ctx: "true" if key.lower() == "aws:securetransport" else _resolve(key, ctx)
 
+#    And what each role asked for and was allowed: a line for each, for calls.py.
+_iam_evaluate = iam_evaluator.evaluate
+def _recorded(ctx, *policies):
+    result = _iam_evaluate(ctx, *policies)
+    if result.decision == "Allow" and ":assumed-role/" in ctx.principal_arn:
+        with open("calls.jsonl", "a") as calls:
+            calls.write(json.dumps([ctx.principal_arn.split("/")[1], ctx.action, ctx.resource_arn]) + "\n")
+    return result
+iam_evaluator.evaluate = _recorded
+
 # 7. CloudFront: a missing object is 403 to the emulator, always; S3 tells 404 where the bucket's policy lets CloudFront list.
 #    The same check of the policy, asked for s3:ListBucket on the bucket.
 from ministack.services import s3

@@ -10,9 +10,10 @@ import re
 import subprocess
 import urllib.parse
 
+import calls
 import pytest
 from permissions import faults, reference
-from world import BINARIES, Viewer, World, until
+from world import Viewer, World, until
 
 PART = 5 << 20
 
@@ -27,14 +28,15 @@ def world(tmp_path):
 def test_one_clip_in_the_cloud(world):
     world.prepare()
     world.terraform("apply", "-auto-approve", "-input=false", "-parallelism=30")
-    permissions(world)
+    policies = permissions(world)
     out = world.outputs()
     viewer = Viewer(world, out["address"].removeprefix("https://"))
 
     # Nothing is open, and nothing signs, before there are secrets.
     assert viewer.get("/hls/a/b.ts?md5=AAAAAAAAAAAAAAAAAAAAAA&expires=9999999999").status == 503
-    world.secrets("make")
-    sign_in(world, out, viewer)
+    # The way of infra/smoke, over what is there already.
+    assert "about 0.05" in world.smoke("up")
+    sign_in(world, viewer)
     assert viewer.get("/").status == 200
 
     closed_door(world, viewer)
@@ -53,9 +55,10 @@ def test_one_clip_in_the_cloud(world):
 
     # A second plan shows no difference (2 would be one).
     world.terraform("plan", "-detailed-exitcode", "-input=false", "-parallelism=30")
-    world.terraform("destroy", "-auto-approve", "-input=false", "-parallelism=30")
+    assert "destroyed" in world.smoke("down")
     assert json.loads((world.infra / "terraform.tfstate").read_text())["resources"] == []
     assert left(world) == {}
+    assert calls.too_many(world.folder, policies) == {}
 
 
 def permissions(world):
@@ -68,6 +71,9 @@ def permissions(world):
         policies = {one["address"]: json.loads(one["values"]["policy"]) for one in resources if one["type"] == "aws_iam_role_policy"}
         assert len(policies) == 7
         assert {address: found for address, policy in policies.items() if (found := faults(policy, actions))} == {}
+        if backend == "batch":
+            functions = {address.split('"')[1]: policy for address, policy in policies.items() if "aws_iam_role_policy.function" in address}
+    return {f"clipset-{name}": policy for name, policy in functions.items()}
 
 
 def alarms(world):
@@ -80,10 +86,9 @@ def alarms(world):
     assert {(alarm["Namespace"], *(held["Value"] for held in alarm["Dimensions"])) for alarm in own} == written
 
 
-def sign_in(world, out, viewer):
-    env = world.env | {"BUCKET": out["bucket"], "AWS_ENDPOINT_URL_S3": world.url, "SECRET_KEY": "x" * 32}
-    subprocess.run([BINARIES / "clipset", "user", "add", "ada", "--role", "admin"], env=env, input=b"a long password\n", check=True, capture_output=True)
-    answer = viewer.ask("POST", "/api/auth/login", {"username": "ada", "password": "a long password"})
+def sign_in(world, viewer):
+    password = (world.folder / "password").read_text().strip()
+    answer = viewer.ask("POST", "/api/auth/login", {"username": "smoke", "password": password})
     assert answer.status == 200, answer.body
     viewer.token = answer.json()["access_token"]
     assert viewer.get("/api/videos").status == 200
@@ -270,6 +275,7 @@ def left(world):
         "schedules": aws("scheduler").list_schedules()["Schedules"],
         "alarms": aws("cloudwatch").describe_alarms()["MetricAlarms"],
         "logs": aws("logs").describe_log_groups()["logGroups"],
+        "secrets": aws("ssm").describe_parameters()["Parameters"],
         "networks": [network for network in aws("ec2").describe_vpcs()["Vpcs"] if not network["IsDefault"]],
     }
     return {kind: what for kind, what in found.items() if what}

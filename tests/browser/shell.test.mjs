@@ -39,3 +39,17 @@ test('an address that is none has a page that leads back', async () => {
   await inspect(page, 'missing')
   await browser.close()
 })
+
+test('the reference of the API is read without signing in, every call and type of it', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await page.goto(`${stack.url}/reference`)
+  const login = page.locator('details', { hasText: 'POST /api/auth/login' })
+  await login.locator('summary').click()
+  await login.getByRole('link', { name: 'Credentials' }).waitFor()
+  const { paths, components } = await (await fetch(`${stack.url}/api/openapi.json`)).json()
+  assert.equal(await page.locator('details').count(), Object.values(paths).flatMap(Object.keys).length)
+  assert.equal(await page.locator('section[id]').count(), Object.keys(components.schemas).length)
+  await inspect(page, 'reference')
+  await browser.close()
+})

@@ -46,4 +46,4 @@ export async function playable(ask: Ask, signal: AbortSignal): Promise<Playable>
 }
 
 /** An address of media with its token. */
-export const opened = (url: string, info: Playable): string => `${url}?token=${encodeURIComponent(info.playback_token)}`
+export const opened = (url: string, info: Pick<Playable, 'playback_token'>): string => `${url}?token=${encodeURIComponent(info.playback_token)}`

@@ -65,6 +65,8 @@ test('a clip that arrives turns ready on the open page, with poster, duration an
     const shown = page.locator('.preview .frame').waitFor({ timeout: 1000 })
     return shown.then(() => true, () => false)
   })
+  // Whoever rests on a card may open it next.
+  await until('its playlist and first segment', () => [/master\.m3u8/, /segment000\.ts/].every((name) => addresses.some((address) => name.test(address))))
   await page.mouse.move(0, 0)
   await page.locator('.preview').waitFor({ state: 'detached' })
   const access = await page.evaluate(async () => {

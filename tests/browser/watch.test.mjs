@@ -146,6 +146,35 @@ test('the time line shows what is there', async () => {
   await browser.close()
 })
 
+test('from a seek to its picture the storyboard stands there', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  let release
+  const released = new Promise((resolve) => (release = resolve))
+  await page.route(/segment00[1-9]\.ts/, async (route) => (await released, route.continue()))
+  await page.goto(`${stack.url}/v/${shortId}`)
+  const video = page.locator('video')
+  await until('the first picture', () => video.evaluate((it) => it.readyState >= 2).catch(() => false))
+  await video.evaluate((it) => it.pause())
+  const line = await page.locator('media-time-range').boundingBox()
+  const over = (part) => page.mouse.move(line.x + line.width * part, line.y + line.height / 2)
+  const still = page.locator('media-controller canvas')
+  await until('the sprite', async () => {
+    await over(0.7)
+    await over(0.75)
+    return page.evaluate(() => performance.getEntriesByType('resource').some(({ name, responseEnd }) => /sprite0/.test(name) && responseEnd > 0))
+  })
+  assert.ok(await still.isHidden())
+  await page.mouse.down()
+  await page.mouse.up()
+  await until('the picture in small', () => still.isVisible())
+  release()
+  await until('the real one', () => still.isHidden())
+  assert.ok(await video.evaluate((it) => !it.seeking && it.readyState >= 2))
+  await browser.close()
+})
+
 test('links are copied, and the owner gets the original back', async () => {
   const browser = await watch(undefined, { permissions: ['clipboard-read', 'clipboard-write'], acceptDownloads: true })
   const { page } = browser

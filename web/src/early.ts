@@ -11,7 +11,7 @@ async function begin(id: string): Promise<Response | null> {
   const answer = await fetch(`/api/auth/refresh?video=${id}`, { method: 'POST' }).catch(() => null)
   if (answer?.ok) {
     const { stream_info } = (await answer.clone().json()) as { stream_info?: StreamInfo }
-    if (stream_info) warm(id, stream_info)
+    if (stream_info?.ready && stream_info.format === 'hls') warm(id, stream_info)
   }
   return answer
 }

@@ -6,6 +6,7 @@ import { PlaybackError, codeOf } from './errors.ts'
 import { inPieces } from './pieces.ts'
 import type { Place } from './place.ts'
 import { goTo } from './place.ts'
+import { isMetered } from './metered.ts'
 import type { Renditions } from './renditions.ts'
 import { segmentLoader } from './loader.ts'
 import { FIRST_PAUSE, LONGEST_PAUSE } from './retry.ts'
@@ -107,12 +108,6 @@ export function playHls(HlsJs: HlsClass, options: HlsOptions): PlayingHls {
 
 const isBuffered = ({ buffered }: HTMLVideoElement, time: number): boolean =>
   Array.from({ length: buffered.length }, (_, n) => n).some((n) => buffered.start(n) <= time && time < buffered.end(n))
-
-/** Where bytes cost money, or the viewer asks to save them. */
-function isMetered(): boolean {
-  const { connection } = navigator as Navigator & { connection?: { saveData?: boolean; type?: string } }
-  return connection?.saveData === true || connection?.type === 'cellular'
-}
 
 function config(HlsJs: HlsClass, signatures: Signatures, start: number): Partial<HlsConfig> {
   return {

@@ -8,6 +8,9 @@ export type { StreamInfo }
 /** Something that plays. */
 export type Playable = Extract<StreamInfo, { ready: true }>
 
+/** Something that plays as HLS. */
+export type Hls = Extract<Playable, { format: 'hls' }>
+
 /** Nothing plays yet. */
 export type Waiting = Extract<StreamInfo, { ready: false }>
 
@@ -32,4 +35,4 @@ export async function playable(ask: Ask, signal: AbortSignal): Promise<Playable>
 }
 
 /** An address of media with its token. */
-export const opened = (url: string, info: Playable): string => `${url}?token=${encodeURIComponent(info.playback_token)}`
+export const opened = (url: string, info: Pick<Playable, 'playback_token'>): string => `${url}?token=${encodeURIComponent(info.playback_token)}`

@@ -1,7 +1,7 @@
 /** Fetches what a player will ask for first into the browser's cache, while the player's own code still comes. */
 import workerPath from 'hls.js/dist/hls.worker.js?url'
 import { placeIn, timeIn } from '../player/resume.ts'
-import { opened, type StreamInfo } from './stream-info.ts'
+import { opened, type Hls } from './stream-info.ts'
 
 /** The segment that holds `place` (seconds); null in a playlist of playlists, where nobody knows yet which one plays. */
 export function segmentAt(playlist: string, base: string, place: number): string | null {
@@ -18,14 +18,14 @@ export function segmentAt(playlist: string, base: string, place: number): string
 }
 
 /** What does not come is asked for again by who needs it. */
-export function warm(shortId: string, info: StreamInfo): void {
-  if (!info.ready || info.format !== 'hls') return
+export function warm(shortId: string, info: Pick<Hls, 'manifest_url' | 'playback_token'>, signal?: AbortSignal): void {
   const place = timeIn(new URLSearchParams(location.search)) ?? placeIn(shortId)
   void fetch(workerPath).catch(() => undefined)
-  void fetch(opened(info.manifest_url, info))
+  const init = signal ? { signal } : {}
+  void fetch(opened(info.manifest_url, info), init)
     .then(async (answer) => {
       const segment = answer.ok ? segmentAt(await answer.text(), answer.url, place) : null
-      if (segment) await (await fetch(segment)).arrayBuffer()
+      if (segment) await (await fetch(segment, init)).arrayBuffer()
     })
     .catch(() => undefined)
 }

@@ -264,8 +264,10 @@ impl Jobs {
     /// [`BucketError`].
     pub async fn left(&self, most: usize) -> Result<Vec<Job>, BucketError> {
         let mut left = Vec::new();
-        for key in self.bucket.page(LEFTOVERS, false, None, most.min(1000)).await? {
-            let Some(id) = key.strip_prefix(LEFTOVERS).and_then(|name| name.parse::<JobId>().ok()) else { continue };
+        for key in self.bucket.page(DocumentKey::LEFTOVERS, false, None, most.min(1000)).await? {
+            let Some(id) = key.strip_prefix(DocumentKey::LEFTOVERS).and_then(|name| name.parse::<JobId>().ok()) else {
+                continue;
+            };
             match self.get(&id).await {
                 Ok(Some(job)) if job.has_ended() || !job.abandoned.is_empty() => left.push(job),
                 // Noted a moment before it abandons something, or until it ends.

@@ -34,7 +34,8 @@ impl Videos {
     /// [`BucketError`].
     pub async fn part(&self, after: Option<&str>, most: usize) -> Result<SomeVideos, BucketError> {
         let keys = self.bucket.page(DocumentKey::VIDEOS, false, after, most.min(1000)).await?;
-        let ids = keys.iter().filter_map(|key| key.strip_prefix(DocumentKey::VIDEOS)?.strip_suffix(".json")?.parse().ok());
+        let ids =
+            keys.iter().filter_map(|key| key.strip_prefix(DocumentKey::VIDEOS)?.strip_suffix(".json")?.parse().ok());
         let mut part = self.some(ids.collect()).await?;
         part.after = keys.last().cloned();
         Ok(part)

@@ -49,7 +49,7 @@ struct Library {
 impl Library {
     async fn new(clips: usize) -> Self {
         let world = World::new(43_200).await;
-        let title = |n: usize| format!("Clip {n} of the {}", if n % 7 == 0 { "sea" } else { "lake" });
+        let title = |n: usize| format!("Clip {n} of the {}", if n.is_multiple_of(7) { "sea" } else { "lake" });
         let videos: Vec<_> = (0..clips).map(|n| progressive(title(n), n)).collect();
         let begun = Instant::now();
         store(&world.service.bucket, &videos).await;

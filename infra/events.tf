@@ -80,8 +80,8 @@ resource "aws_lambda_permission" "bucket" {
   source_account = data.aws_caller_identity.me.account_id
 }
 
-# Jobs that nobody told of or that wait too long; migration, and what nobody needs any more. The sweep reads every video's
-# document, so it comes less often.
+# Jobs that nobody told of or that wait too long; migration, and what nobody needs any more. The sweep reads up to ten
+# thousand documents, so it comes less often.
 resource "aws_scheduler_schedule" "maintenance" {
   #checkov:skip=CKV_AWS_297:The schedule holds one word; AWS's own key encrypts it.
   for_each = { review = "rate(5 minutes)", sweep = "rate(1 hour)" }

@@ -108,6 +108,7 @@ impl Stack {
         command.arg("up").arg("--no-demo").arg("--pages").arg(self.folder.path().join("pages"));
         command.arg("--nginx-dir").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../nginx"));
         command.env("CLIPSET_PORT", self.port.to_string()).env("CLIPSET_DATA", self.data());
+        command.env("CLIPSET_ACCESS_LOG", "/dev/stdout");
         command.env("INITIAL_ADMIN_USERNAME", "admin").env("INITIAL_ADMIN_PASSWORD", PASSWORD);
         command.env("SECRET_KEY", SECRET_KEY).env("HLS_SIGNING_SECRET", SIGNING_SECRET);
         command.envs(self.extra.iter().map(|(name, value)| (name, value)));

@@ -58,7 +58,7 @@ struct Raw {
 impl Raw {
     fn parse<T: DeserializeOwned>(&self, key: &DocumentKey) -> Result<T, BucketError> {
         serde_json::from_slice(&self.body)
-            .map_err(|source| BucketError::Malformed { key: loggable(&key.to_string()), source })
+            .map_err(|reason| BucketError::Malformed { key: loggable(&key.to_string()), reason })
     }
 
     fn versioned<T: DeserializeOwned>(self, key: &DocumentKey) -> Result<Versioned<T>, BucketError> {

@@ -31,12 +31,12 @@ pub enum BucketError {
         message: String,
     },
     /// The object is not the document that it should be.
-    #[error("{key} cannot be read as its kind of document: {source}")]
+    #[error("{key} cannot be read as its kind of document: {reason}")]
     Malformed {
         /// The object.
         key: String,
         /// What the parser said.
-        source: serde_json::Error,
+        reason: serde_json::Error,
     },
     /// The store has the object, and says that its bytes are not those that were written.
     #[error("{key} is damaged in the store")]
@@ -51,12 +51,12 @@ pub enum BucketError {
         key: String,
     },
     /// The local file of a transfer failed.
-    #[error("{operation} failed on the local disk: {source}")]
+    #[error("{operation} failed on the local disk: {reason}")]
     Local {
         /// In words, such as `download`.
         operation: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The store does not do what the documents need.
     #[error(

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use aws_sdk_s3::{
     primitives::{ByteStream, Length},
-    types::{CompletedMultipartUpload, CompletedPart, Delete, Object, ObjectIdentifier},
+    types::{CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, Object, ObjectIdentifier},
 };
 use bytes::Bytes;
 use clipset_core::{
@@ -132,22 +132,21 @@ impl Bucket {
         Ok(body.into_bytes())
     }
 
-    /// Copies an object within the bucket, with the headers of its new key; false if there is none at `from`.
+    /// Copies an object of at most 5 GB within the bucket, with the headers of its new key; false if there is none at
+    /// `from`.
     ///
     /// # Errors
     /// [`BucketError::Store`].
     pub async fn copy(&self, from: &str, key: &MediaKey) -> Result<bool, BucketError> {
-        let get = self.client().get_object().bucket(self.name()).key(from);
-        let output = match get.send().await.map_err(|error| sdk("read", from, error)) {
-            Ok(output) => output,
-            Err(BucketError::Missing { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let body = output.body.collect().await.map_err(|error| {
-            let message = error.to_string();
-            BucketError::Store { operation: "read", key: from.to_owned(), message }
-        })?;
-        self.put_bytes(key, body.into_bytes()).await.map(|()| true)
+        let copy = self.client().copy_object().bucket(self.name()).key(key.to_string());
+        let copy = copy.copy_source(format!("{}/{from}", self.name()));
+        let copy = copy.metadata_directive(MetadataDirective::Replace).content_type(key.content_type());
+        let copy = copy.set_cache_control(key.cache_control().map(str::to_owned)).set_metadata(self.media_metadata());
+        match copy.send().await.map_err(|error| sdk("copy", from, error)) {
+            Ok(_) => Ok(true),
+            Err(BucketError::Missing { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Bytes of an object; `None` if it is not there.
@@ -326,5 +325,5 @@ impl Bucket {
 }
 
 fn local(operation: &'static str) -> impl Fn(std::io::Error) -> BucketError {
-    move |source| BucketError::Local { operation, source }
+    move |reason| BucketError::Local { operation, reason }
 }

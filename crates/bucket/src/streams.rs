@@ -36,7 +36,7 @@ impl Bucket {
     pub async fn download_stream(&self, stream: &HlsStream, folder: &Path) -> Result<(), BucketError> {
         for rendition in &stream.renditions {
             let made = tokio::fs::create_dir_all(folder.join(rendition.as_str())).await;
-            made.map_err(|source| BucketError::Local { operation: "download", source })?;
+            made.map_err(|reason| BucketError::Local { operation: "download", reason })?;
         }
         let prefix = format!("hls/{}/", stream.encode);
         let keys = self.keys(&prefix).await?;

@@ -41,12 +41,12 @@ pub enum ChildError {
     #[error("this program cannot start children: its main does not call clipset_child::enter_if_asked")]
     NoLauncher,
     /// The operating system refused.
-    #[error("{program} could not be run: {source}")]
+    #[error("{program} could not be run: {reason}")]
     Io {
         /// The program's name.
         program: String,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// It ran longer than allowed and was killed with its group.
     #[error("{program} did not end within {} s and was stopped", limit.as_secs())]
@@ -117,7 +117,7 @@ impl Child {
     /// # Errors
     /// [`ChildError::Io`].
     pub async fn wait(&mut self) -> Result<ExitStatus, ChildError> {
-        self.inner.wait().await.map_err(|source| ChildError::Io { program: self.program.clone(), source })
+        self.inner.wait().await.map_err(|reason| ChildError::Io { program: self.program.clone(), reason })
     }
 
     /// Waits for the end, at most `limit`; then the group is killed.
@@ -164,10 +164,10 @@ impl Child {
         // Dropping `self` on the error paths kills the group.
         match ended {
             Ok(Ok((stdout, stderr, status))) => Ok(Finished { status, stdout, stderr }),
-            Ok(Err(source)) if source.kind() == io::ErrorKind::FileTooLarge => {
+            Ok(Err(reason)) if reason.kind() == io::ErrorKind::FileTooLarge => {
                 Err(ChildError::TooMuchOutput { program: self.program.clone(), limit: most })
             }
-            Ok(Err(source)) => Err(ChildError::Io { program: self.program.clone(), source }),
+            Ok(Err(reason)) => Err(ChildError::Io { program: self.program.clone(), reason }),
             Err(_) => Err(ChildError::TimedOut { program: self.program.clone(), limit }),
         }
     }

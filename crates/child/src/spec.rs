@@ -199,7 +199,7 @@ impl ChildSpec {
         command.process_group(0).kill_on_drop(true);
         match spawner::spawn(command) {
             Ok(inner) => Ok(Child { inner, program: name }),
-            Err(source) => Err(ChildError::Io { program: name, source }),
+            Err(reason) => Err(ChildError::Io { program: name, reason }),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     backend::{Backend, BackendError, Death, Order, Output, Report},
     dispatch::{Dispatch, Name, Place},
     handler::EventError,
-    outputs,
+    outputs::{self, OutputError},
 };
 
 /// A job that has not begun within this time is given to the other place.
@@ -269,9 +269,10 @@ impl Dispatcher {
     /// the job is done. What was done of that before is not done again.
     async fn publish(&self, job: &Job, dispatch: &Dispatch, output: Output) -> Result<(), EventError> {
         let Some(lease) = held_as(job, &dispatch.name()) else { return Ok(()) };
-        let publication = match outputs::publication(&self.service.bucket, job, dispatch.outputs, output).await? {
+        let publication = match outputs::publication(&self.service.bucket, job, dispatch.outputs, output).await {
             Ok(publication) => publication,
-            Err(reason) => {
+            Err(OutputError::Bucket(error)) => return Err(error.into()),
+            Err(OutputError::NotWhole(reason)) => {
                 tracing::error!(job = %job.id, reason, "what the service wrote cannot be published");
                 return self.lost(job, dispatch, "", &Death::Refused(outputs::UNREADABLE.to_owned())).await;
             }

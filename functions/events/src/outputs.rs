@@ -25,6 +25,21 @@ const FIRST_FRAME: &str = "0000000.jpg";
 pub(crate) const UNREADABLE: &str =
     "The video could not be prepared: what MediaConvert made of it is not whole. Try again.";
 
+/// Why there is nothing to publish.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    /// What was written is not whole; in words for the log.
+    #[error("{0}")]
+    NotWhole(String),
+    /// The bucket.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+}
+
+fn not_whole<T>(reason: String) -> Result<T, OutputError> {
+    Err(OutputError::NotWhole(reason))
+}
+
 /// One rendition as it was written.
 struct Written {
     name: Option<RenditionName>,
@@ -32,22 +47,19 @@ struct Written {
     media: MediaPlaylist,
 }
 
-/// The publication of what stands below `ids`, with its playlists in place; or, in words for the log, why there is none.
+/// The publication of what stands below `ids`, with its playlists in place.
 pub(crate) async fn publication(
     bucket: &Bucket,
     job: &Job,
     ids: Outputs,
     told: Output,
-) -> Result<Result<Publication, String>, BucketError> {
+) -> Result<Publication, OutputError> {
     let bucket = &bucket.for_clip(&job.video);
-    let written = match renditions(bucket, ids.hls).await? {
-        Ok(written) => written,
-        Err(reason) => return Ok(Err(reason)),
-    };
+    let written = renditions(bucket, ids.hls).await?;
     let progressive = bucket.size(&MediaKey::Progressive(ids.progressive)).await?.map(|_| ids.progressive);
     let mut output = told;
     let hls = match written.first() {
-        None if progressive.is_none() => return Ok(Err("there is neither a stream nor a file".to_owned())),
+        None if progressive.is_none() => return not_whole("there is neither a stream nor a file".to_owned()),
         None => None,
         Some(best) => {
             let (width, height) = (best.variant.width as u32, best.variant.height as u32);
@@ -58,7 +70,7 @@ pub(crate) async fn publication(
     };
     let frame = format!("images/{}.{FIRST_FRAME}", ids.poster);
     let poster = bucket.copy(&frame, &MediaKey::Poster(ids.poster)).await?.then_some(ids.poster);
-    Ok(Ok(Publication {
+    Ok(Publication {
         job: job.id.clone(),
         at: Timestamp::now(),
         duration_seconds: output.duration,
@@ -69,11 +81,11 @@ pub(crate) async fn publication(
         poster,
         storyboard: None,
         checked: None,
-    }))
+    })
 }
 
 /// The renditions, best first; a single one stands without a folder.
-async fn renditions(bucket: &Bucket, id: EncodeId) -> Result<Result<Vec<Written>, String>, BucketError> {
+async fn renditions(bucket: &Bucket, id: EncodeId) -> Result<Vec<Written>, OutputError> {
     let children = bucket.children(&format!("hls/{id}/")).await?;
     let mut names: Vec<Option<RenditionName>> =
         children.iter().filter_map(|child| child.strip_suffix('/')?.parse().ok()).map(Some).collect();
@@ -82,43 +94,36 @@ async fn renditions(bucket: &Bucket, id: EncodeId) -> Result<Result<Vec<Written>
     }
     let mut written = Vec::new();
     for name in names {
-        match rendition(bucket, id, name).await? {
-            Ok(one) => written.push(one),
-            Err(reason) => return Ok(Err(reason)),
-        }
+        written.push(rendition(bucket, id, name).await?);
     }
     written.sort_by_key(|one| std::cmp::Reverse(one.variant.width * one.variant.height));
-    Ok(Ok(written))
+    Ok(written)
 }
 
-async fn rendition(
-    bucket: &Bucket,
-    id: EncodeId,
-    name: Option<RenditionName>,
-) -> Result<Result<Written, String>, BucketError> {
+async fn rendition(bucket: &Bucket, id: EncodeId, name: Option<RenditionName>) -> Result<Written, OutputError> {
     let key = |file: String| MediaKey::Segment(id, name.clone(), file);
     let master = key(format!("{SEGMENT}.m3u8"));
-    let Some(text) = bucket.read_text(&master).await? else { return Ok(Err(format!("{master} is missing"))) };
+    let Some(text) = bucket.read_text(&master).await? else { return not_whole(format!("{master} is missing")) };
     // The one name that a single rendition has is never written.
     let called = name.clone().or_else(|| "single".parse().ok());
     let variants = called.map(|called| playlist::variants_of(&text, &called)).transpose();
     let (variant, uri) = match variants.map(|variants| variants.unwrap_or_default().pop()) {
         Ok(Some(one)) => one,
-        Ok(None) => return Ok(Err(format!("{master} names no variant"))),
-        Err(error) => return Ok(Err(format!("{master}: {error}"))),
+        Ok(None) => return not_whole(format!("{master} names no variant")),
+        Err(error) => return not_whole(format!("{master}: {error}")),
     };
     let key = key(uri);
-    let Some(text) = bucket.read_text(&key).await? else { return Ok(Err(format!("{key} is missing"))) };
+    let Some(text) = bucket.read_text(&key).await? else { return not_whole(format!("{key} is missing")) };
     let media = match MediaPlaylist::parse(&text) {
         Ok(media) if media.ended && !media.segments.is_empty() => media,
-        Ok(_) => return Ok(Err(format!("{key} is not complete"))),
-        Err(error) => return Ok(Err(format!("{key}: {error}"))),
+        Ok(_) => return not_whole(format!("{key} is not complete")),
+        Err(error) => return not_whole(format!("{key}: {error}")),
     };
     // What signing would refuse later is refused now.
     let folder = master.path().replace(&format!("{SEGMENT}.m3u8"), "");
     match media.segments.iter().try_for_each(|segment| playlist::resolve(&folder, &segment.uri).map(drop)) {
-        Ok(()) => Ok(Ok(Written { name, variant, media })),
-        Err(error) => Ok(Err(format!("{key}: {error}"))),
+        Ok(()) => Ok(Written { name, variant, media }),
+        Err(error) => not_whole(format!("{key}: {error}")),
     }
 }
 

@@ -121,7 +121,7 @@ impl From<ChildError> for Failure {
 impl From<BucketError> for Failure {
     fn from(error: BucketError) -> Self {
         match error {
-            BucketError::Local { source, .. } => Self::scratch(&source),
+            BucketError::Local { reason, .. } => Self::scratch(&reason),
             BucketError::Full { .. } => Self::NoSpace(BUCKET_FULL),
             // Another try would read the same.
             BucketError::Malformed { key, .. } | BucketError::Damaged { key } => {

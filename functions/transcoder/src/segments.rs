@@ -15,7 +15,7 @@ use clipset_core::{
 };
 use tokio::{
     sync::Semaphore,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
@@ -102,6 +102,10 @@ struct Stored {
     contents: Contents,
 }
 
+fn arrived(upload: Result<Result<Stored, Failure>, JoinError>) -> Result<Stored, Failure> {
+    upload.unwrap_or_else(|_| Err(Failure::passing("A segment's upload broke off.")))
+}
+
 impl Production<'_> {
     /// Runs FFmpeg and stores every segment. `progress` is told the seconds that are done.
     ///
@@ -122,8 +126,7 @@ impl Production<'_> {
         let mut next = vec![0; self.recipe.renditions.len()];
         let mut stored: Vec<Vec<Stored>> = next.iter().map(|_| Vec::new()).collect();
         let mut bytes = 0;
-        let mut take = |done: Result<Result<Stored, Failure>, tokio::task::JoinError>| {
-            let done = done.map_err(|_| Failure::passing("A segment's upload broke off."))??;
+        let mut take = |done: Stored| {
             bytes += done.contents.bytes;
             if bytes > self.most_bytes {
                 return Err(Failure::permanent("The clip becomes far larger than the file it is made from."));
@@ -134,7 +137,7 @@ impl Production<'_> {
         let warnings = loop {
             tokio::select! {
                 ended = &mut end => break ended?,
-                Some(done) = uploads.join_next() => take(done)?,
+                Some(done) = uploads.join_next() => take(arrived(done)?)?,
                 _ = ticks.tick() => {
                     self.upload_finished(store, &mut next, &turns, &mut uploads).await;
                     progress(*seconds.borrow());
@@ -143,7 +146,7 @@ impl Production<'_> {
         };
         self.upload_finished(store, &mut next, &turns, &mut uploads).await;
         while let Some(done) = uploads.join_next().await {
-            take(done)?;
+            take(arrived(done)?)?;
         }
         let produced = self.finished(stored, warnings)?;
         if self.keeps_copy(0) {

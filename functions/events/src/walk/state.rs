@@ -97,6 +97,11 @@ pub struct Walk {
 }
 
 impl Walk {
+    /// When its last run was.
+    pub fn ran(&self) -> Timestamp {
+        self.ran
+    }
+
     /// A lap that begins at `now`.
     pub(super) fn begin(now: Timestamp) -> Self {
         Self {

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use clipset_bucket::BucketError;
-use clipset_core::{Timestamp, job::JobState};
+use clipset_core::{Timestamp, job::JobState, key::DocumentKey};
+use clipset_events::Walk;
 use clipset_service::Service;
 use reqwest::{StatusCode, redirect};
 use uuid::Uuid;
@@ -17,6 +18,9 @@ const TOLERATED_SECONDS: i64 = 5;
 /// A job that has waited longer has met no runner.
 const LONG_WAIT: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
+/// Sweeps run every three minutes on one machine, and hourly on AWS.
+const SWEPT_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(3);
+
 pub(super) async fn look(data: &DataDir) -> Vec<Finding> {
     let service = match Service::from_env().await {
         Ok(service) => service,
@@ -29,6 +33,7 @@ pub(super) async fn look(data: &DataDir) -> Vec<Finding> {
         findings.push(clock(&service).await);
         findings.push(settings(&service).await);
         findings.push(queue(&service).await);
+        findings.push(sweep(&service).await);
         findings.push(records(&service).await);
     }
     findings.extend(edge(&service, data).await);
@@ -103,6 +108,23 @@ async fn queue(service: &Service) -> Finding {
         return Finding::bad("queue", seen, "start a runner, or read the log of the one that runs: nobody takes jobs");
     }
     Finding::ok("queue", seen)
+}
+
+async fn sweep(service: &Service) -> Finding {
+    let remedy =
+        "read the log of the API, or on AWS that of the events function: what is deleted stays stored meanwhile";
+    match service.bucket.read::<Walk>(&DocumentKey::Walk).await {
+        Ok(None) => Finding::warning("sweep", "none has run yet", "wait three minutes, on AWS an hour, and ask again"),
+        Ok(Some(found)) => {
+            let ago = service.bucket.now().duration_since(found.value.ran());
+            let seen = format!("the last one ran {} min ago", ago.as_mins());
+            if ago > SWEPT_WITHIN { Finding::bad("sweep", seen, remedy) } else { Finding::ok("sweep", seen) }
+        }
+        Err(error) if error.is_unreadable() => {
+            Finding::ok("sweep", "its state is damaged, and the next one begins anew")
+        }
+        Err(error) => Finding::bad("sweep", sentence(error), "see the bucket"),
+    }
 }
 
 async fn records(service: &Arc<Service>) -> Finding {

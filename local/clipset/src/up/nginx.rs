@@ -41,7 +41,7 @@ pub(super) fn write_configuration(
         ("CACHE_MAX_SIZE", CACHE_MAX_SIZE.to_owned()),
         ("TOMBSTONES_DIR", path(&plan.data.path("tombstones"))?),
         ("RUN_DIR", path(&run)?),
-        ("ACCESS_LOG", "/dev/stdout".to_owned()),
+        ("ACCESS_LOG", path(&plan.access_log)?),
         ("REAL_IP_FROM", trusted.collect()),
     ];
     for (template, file) in FILES {

@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) pages: PathBuf,
     /// nginx's templates.
     pub(super) nginx_dir: PathBuf,
+    /// Where nginx writes a line for each request.
+    pub(super) access_log: PathBuf,
     /// Whether an empty library gets a demo clip.
     pub(super) demo: bool,
     /// This program.
@@ -89,6 +91,8 @@ impl Plan {
             local_url: url(reachable(args.bind, || None), args.port),
             bucket: var("BUCKET").unwrap_or_else(|| "clipset".to_owned()),
             trusted_proxies: var("TRUSTED_PROXIES").unwrap_or_default().parse()?,
+            // A line for each segment would carry the password that is shown once out of sight.
+            access_log: std::path::absolute(var("CLIPSET_ACCESS_LOG").as_deref().unwrap_or("/dev/null"))?,
             demo: !args.no_demo,
             environment: env::vars_os().filter(|(name, _)| is_passed_on(&name.to_string_lossy())).collect(),
             data,

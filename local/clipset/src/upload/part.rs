@@ -38,6 +38,14 @@ pub(super) enum PartError {
     Failed(anyhow::Error),
 }
 
+/// Why one try did not work.
+enum Miss {
+    /// Another one may.
+    Passing(anyhow::Error),
+    /// No other will.
+    Lasting(PartError),
+}
+
 /// Sends parts of one file.
 pub(super) struct Sender<'a> {
     pub(super) client: &'a Client,
@@ -65,9 +73,10 @@ impl Sender<'_> {
                 Err(error) if error.is_gone() => return Err(PartError::Gone),
                 Err(error) => return Err(PartError::Failed(error.into())),
             };
-            let failure = match self.put(number, signed).await? {
+            let failure = match self.put(number, signed).await {
                 Ok(etag) => return Ok(PartTag { number, etag }),
-                Err(failure) => failure,
+                Err(Miss::Passing(failure)) => failure,
+                Err(Miss::Lasting(error)) => return Err(error),
             };
             // Bytes that are not there any more do not come by trying.
             if self.begun.file.has_changed() {
@@ -82,11 +91,12 @@ impl Sender<'_> {
         }
     }
 
-    /// One try. The outer error ends the upload, the inner one may pass.
-    async fn put(&self, number: u32, signed: Signed) -> Result<Result<String, anyhow::Error>, PartError> {
+    /// One try; gives the part's ETag.
+    async fn put(&self, number: u32, signed: Signed) -> Result<String, Miss> {
+        let failed = |error| Miss::Lasting(PartError::Failed(error));
         let length = self.plan.length(number).unwrap_or_default();
         let counted = Counted { bar: self.bar, bytes: Arc::default() };
-        let body = self.read(number, &counted).await.map_err(PartError::Failed)?;
+        let body = self.read(number, &counted).await.map_err(failed)?;
         // S3 wants to know the length first; hyper keeps to it, so a file that shrank breaks the request off.
         let mut request = self.client.http().put(&signed.url).header(header::CONTENT_LENGTH, length).body(body);
         for (name, value) in signed.headers.unwrap_or_default() {
@@ -96,31 +106,31 @@ impl Sender<'_> {
             Ok(answer) => answer,
             Err(error) => {
                 counted.take_back();
-                return Ok(Err(anyhow!("the bucket does not answer: {}", cause(&error))));
+                return Err(Miss::Passing(anyhow!("the bucket does not answer: {}", cause(&error))));
             }
         };
         let status = answer.status();
         if status.is_success() {
             let etag = answer.headers().get(header::ETAG).and_then(|value| value.to_str().ok());
             let etag = etag.context("the bucket's answer has no ETag; does UPLOAD_URL lead to the bucket?");
-            return etag.map(|etag| Ok(etag.to_owned())).map_err(PartError::Failed);
+            return etag.map(str::to_owned).map_err(failed);
         }
         counted.take_back();
-        match status {
-            StatusCode::NOT_FOUND => Err(PartError::Gone),
+        Err(match status {
+            StatusCode::NOT_FOUND => Miss::Lasting(PartError::Gone),
             // 403 is a signature that ran out on the way, among others.
             StatusCode::FORBIDDEN
             | StatusCode::REQUEST_TIMEOUT
             | StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::CONFLICT => Ok(Err(anyhow!("the bucket answered {status}"))),
+            | StatusCode::CONFLICT => Miss::Passing(anyhow!("the bucket answered {status}")),
             // S3 tells a broken connection as 400 RequestTimeout.
-            StatusCode::BAD_REQUEST => Ok(Err(anyhow!("the bucket answered {status}"))),
-            StatusCode::INSUFFICIENT_STORAGE => Err(PartError::Failed(anyhow!(
+            StatusCode::BAD_REQUEST => Miss::Passing(anyhow!("the bucket answered {status}")),
+            StatusCode::INSUFFICIENT_STORAGE => failed(anyhow!(
                 "the server's disk is full: what has arrived stays, run the same command once there is room"
-            ))),
-            _ if status.is_server_error() => Ok(Err(anyhow!("the bucket answered {status}"))),
-            _ => Err(PartError::Failed(anyhow!("the bucket refused part {number}: {status}"))),
-        }
+            )),
+            _ if status.is_server_error() => Miss::Passing(anyhow!("the bucket answered {status}")),
+            _ => failed(anyhow!("the bucket refused part {number}: {status}")),
+        })
     }
 
     async fn read(&self, number: u32, counted: &Counted<'_>) -> Result<Body, anyhow::Error> {

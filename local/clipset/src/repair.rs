@@ -247,11 +247,11 @@ fn quota(owner: &Username, videos: &[Video]) -> Quota {
 /// A job of which nothing but its id is known, if its video waits for it or it still stands in the queue.
 async fn begin_anew(service: &Service, id: &JobId, videos: &[Video]) -> Result<()> {
     let video = videos.iter().find(|video| video.short_id == *id.video() && !video.is_deleted());
-    let Some(video) = video else { return Ok(()) };
+    let (Some(video), Some(kind)) = (video, id.kind()) else { return Ok(()) };
     let waits = video.publication.is_none() && video.job.as_ref() == Some(id);
     if waits || service.jobs.queue().await?.contains(id) {
-        let made = if id.kind() == JobKind::Migrate { video.created_at } else { Timestamp::now() };
-        service.jobs.enqueue(&Job::new(video.short_id.clone(), id.kind(), id.number(), made)?).await?;
+        let made = if kind == JobKind::Migrate { video.created_at } else { Timestamp::now() };
+        service.jobs.enqueue(&Job::new(video.short_id.clone(), kind, id.number(), made)?).await?;
     }
     Ok(())
 }

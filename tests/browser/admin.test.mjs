@@ -48,7 +48,7 @@ test('a preset fills the fields, a field changed by hand makes it custom, and a 
   const crf = page.getByLabel('x264 quality (CRF)')
   await page.getByRole('radio', { name: /^Quality/ }).check()
   assert.equal(await crf.inputValue(), '16')
-  assert.equal(await page.getByLabel('Largest picture').inputValue(), '4k')
+  assert.equal(await page.getByLabel('Maximum resolution').inputValue(), '4k')
   await crf.fill('20')
   assert.ok(await page.getByRole('radio', { name: /^Custom/ }).isChecked())
   await page.getByLabel('Audio bit rate').fill('500000M')
@@ -145,10 +145,10 @@ test('a guest joins by invitation, changes the password, is disabled and comes b
   const browser = await openBrowser()
   const { page } = browser
   await signIn(page, stack, { path: '/admin/members' })
-  await page.getByRole('button', { name: 'Invite somebody' }).click()
+  await page.getByRole('button', { name: 'Invite someone' }).click()
   await page.getByLabel('For whom').fill('Ada')
   await inspect(page, 'admin-invite')
-  await page.getByRole('button', { name: 'Make a link' }).click()
+  await page.getByRole('button', { name: 'Create link' }).click()
   const invitation = await page.getByLabel('Link').inputValue()
   assert.ok(invitation.startsWith(`${stack.url}/register#`))
   await page.getByRole('button', { name: 'Close' }).click()
@@ -169,7 +169,7 @@ test('a guest joins by invitation, changes the password, is disabled and comes b
   await theirs.getByRole('heading', { name: 'For administrators' }).waitFor()
 
   await theirs.getByRole('link', { name: 'Your account: ada' }).click()
-  await theirs.getByLabel('Present password').fill('ada has a long one')
+  await theirs.getByLabel('Current password').fill('ada has a long one')
   await theirs.getByLabel('New password').fill('another long one')
   await inspect(theirs, 'account')
   await theirs.getByRole('button', { name: 'Change the password' }).click()
@@ -209,7 +209,7 @@ test('older clips become HLS at the press of a button, and the page tells how fa
   const browser = await openBrowser()
   const { page } = browser
   await signIn(page, stack, { path: '/admin/migration' })
-  await page.getByRole('heading', { name: 'Make older clips HLS' }).waitFor()
+  await page.getByRole('heading', { name: 'Move older clips to HLS' }).waitFor()
   await inspect(page, 'admin-migration')
   await format('hls')
   await page.getByRole('button', { name: 'Start' }).click()
@@ -223,7 +223,7 @@ test('clips are deleted after the days that an administrator says, or never', as
   const browser = await openBrowser()
   const { page } = browser
   await signIn(page, stack, { path: '/admin' })
-  const days = page.getByLabel('Delete clips after days')
+  const days = page.getByLabel('Delete clips after (days)')
   await days.fill('90')
   await save(page)
   assert.equal((await stack.api('/api/config')).expire_after_days, 90)

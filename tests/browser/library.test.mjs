@@ -108,7 +108,7 @@ test('the list is endless, newest first, and can be searched', async () => {
   await page.getByRole('button', { name: 'Only clips of admin' }).click()
   await page.getByRole('heading', { name: 'Clips of admin' }).waitFor()
   await page.getByRole('searchbox').fill('no such clip')
-  await page.getByRole('heading', { name: 'No clip fits' }).waitFor()
+  await page.getByRole('heading', { name: 'No clips match' }).waitFor()
   await page.getByRole('button', { name: 'Show all clips' }).click()
   await page.getByRole('heading', { name: `Clip ${BEGUN}`, exact: true }).waitFor()
   await browser.close()

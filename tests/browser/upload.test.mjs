@@ -44,7 +44,7 @@ test('files chosen in the page turn ready under their titles', async () => {
   await inspect(page, 'upload-empty')
   const second = await makeClip(join(stack.folder, 'hills.mp4'), { seconds: 2, hue: 90 })
   await choose(page, small, second)
-  await page.getByLabel('Titles of all').fill('Holiday {n}: {name}')
+  await page.getByLabel('Title pattern').fill('Holiday {n}: {name}')
   await page.getByLabel('Title of hills.mp4').fill('The hills')
   await inspect(page, 'upload-chosen')
   await page.getByRole('button', { name: 'Upload 2 clips' }).click()

@@ -184,7 +184,7 @@ test('links are copied, and the owner gets the original back', async () => {
   const copied = () => page.evaluate(() => navigator.clipboard.readText())
   await page.getByRole('button', { name: 'Copy link', exact: true }).click()
   await until('the link', async () => (await copied()) === `${stack.url}/v/${shortId}`)
-  await page.getByRole('button', { name: 'Copy link at this second' }).click()
+  await page.getByRole('button', { name: 'Copy link at current time' }).click()
   await until('the link to the second', async () => (await copied()) === `${stack.url}/v/${shortId}?t=7`)
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -200,18 +200,18 @@ test('the owner says how long a clip stays', async () => {
   const browser = await watch()
   const { page } = browser
   await page.getByRole('button', { name: 'Edit' }).click()
-  await page.getByLabel('How long it stays').selectOption('Some days')
-  await page.getByLabel('Days after its upload').fill('30')
+  await page.getByLabel('Keep for').selectOption('Some days')
+  await page.getByLabel('Days after upload').fill('30')
   await inspect(page, 'watch-edit')
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Deleted by itself').waitFor()
+  await page.getByText('Expires').waitFor()
   const { created_at, expires_at } = await stack.api(`/api/videos/${shortId}`)
   assert.equal(Math.round((Date.parse(expires_at) - Date.parse(created_at)) / 86_400_000), 30)
   await page.getByRole('button', { name: 'Edit' }).click()
-  assert.equal(await page.getByLabel('Days after its upload').inputValue(), '30')
-  await page.getByLabel('How long it stays').selectOption('For good')
+  assert.equal(await page.getByLabel('Days after upload').inputValue(), '30')
+  await page.getByLabel('Keep for').selectOption('For good')
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Deleted by itself').waitFor({ state: 'detached' })
+  await page.getByText('Expires').waitFor({ state: 'detached' })
   await browser.close()
 })
 

@@ -31,7 +31,7 @@ pub async fn embedded() -> Store {
         bucket: NAME.into(),
         access_key: "clipset".into(),
         secret_key: "clipset-secret".into(),
-        anonymous_prefixes: clipset_core::key::EDGE_PREFIXES.map(String::from).into(),
+        anonymous_prefixes: clipset_core::path::EDGE_PREFIXES.map(String::from).into(),
         reserve: clipset_local_bucket::Reserve::default(),
     };
     let server = clipset_local_bucket::Server::bind(config, ([127, 0, 0, 1], 0).into()).await.expect("a server");

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use clipset_core::key::EDGE_PREFIXES;
+use clipset_core::path::EDGE_PREFIXES;
 use clipset_tests::{
     client::uris,
     media::COPYABLE,

@@ -20,7 +20,7 @@ use crate::{
 /// Someone without the key, by what they show in place of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stranger {
-    /// Nothing.
+    /// No signature at all.
     Unsigned,
     /// Our own header with another signature.
     ForgedHeader,

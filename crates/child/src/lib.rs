@@ -45,7 +45,7 @@ pub enum ChildError {
     Io {
         /// The program's name.
         program: String,
-        /// Why.
+        /// The operating system's error.
         reason: io::Error,
     },
     /// It ran longer than allowed and was killed with its group.

@@ -1,12 +1,6 @@
 //! What to start, and under which limits.
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
-    process::Stdio,
-};
-
-use crate::{Child, ChildError, enter, spawner};
+use std::{ffi::OsString, path::PathBuf, process::Stdio};
 
 /// The signals that a child is ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +51,7 @@ pub enum Output {
     Null,
     /// Where ours goes.
     Inherit,
-    /// To a pipe that [`Child`] holds.
+    /// To a pipe that [`Child`](crate::Child) holds.
     Piped,
 }
 
@@ -79,14 +73,14 @@ impl From<Output> for Stdio {
 pub struct ChildSpec {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
-    clean_env: bool,
-    env: Vec<(OsString, OsString)>,
-    cwd: Option<PathBuf>,
+    pub(crate) clean_env: bool,
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) cwd: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) network: bool,
     pub(crate) death_signal: Signal,
-    stdout: Output,
-    stderr: Output,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
 }
 
 impl ChildSpec {
@@ -176,43 +170,4 @@ impl ChildSpec {
         self.stderr = output;
         self
     }
-
-    /// Starts it. Blocks for the few milliseconds of a fork; call it inside a tokio runtime.
-    ///
-    /// # Errors
-    /// [`ChildError::NotFound`], [`ChildError::NoLauncher`], [`ChildError::Io`].
-    pub fn spawn(self) -> Result<Child, ChildError> {
-        let name = self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned();
-        let program = find(&self.program).ok_or_else(|| ChildError::NotFound(name.clone()))?;
-        let launcher = enter::launcher().ok_or(ChildError::NoLauncher)?;
-
-        let mut command = tokio::process::Command::new(launcher);
-        command.args(enter::arguments(&self, &program));
-        if self.clean_env {
-            command.env_clear();
-        }
-        command.envs(self.env);
-        if let Some(folder) = self.cwd {
-            command.current_dir(folder);
-        }
-        command.stdin(Stdio::null()).stdout(self.stdout).stderr(self.stderr);
-        command.process_group(0).kill_on_drop(true);
-        match spawner::spawn(command) {
-            Ok(inner) => Ok(Child { inner, program: name }),
-            Err(reason) => Err(ChildError::Io { program: name, reason }),
-        }
-    }
-}
-
-/// The program's absolute path: found here, so that a missing one is an error of ours and not an
-/// exit code of the child.
-fn find(program: &Path) -> Option<PathBuf> {
-    let candidates: Vec<PathBuf> = if program.components().count() > 1 {
-        vec![program.to_owned()]
-    } else {
-        let path = std::env::var_os("PATH").unwrap_or_else(|| OsStr::new("/usr/local/bin:/usr/bin:/bin").to_owned());
-        std::env::split_paths(&path).map(|folder| folder.join(program)).collect()
-    };
-    let found = candidates.into_iter().find(|candidate| candidate.is_file())?;
-    std::path::absolute(found).ok()
 }

@@ -14,9 +14,9 @@ mod attempts;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     Admin,
-    /// Upload, watch, and change what is theirs.
+    /// May upload, watch, and change what is theirs.
     #[default]
     User,
 }
@@ -24,7 +24,7 @@ pub enum Role {
 /// Whoever asks, as far as a token told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
-    /// Who.
+    /// The name they sign in with.
     pub username: Username,
     /// What they may do.
     pub role: Role,
@@ -40,7 +40,7 @@ impl Viewer {
 /// One member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
-    /// Who.
+    /// The name they sign in with.
     pub username: Username,
     /// What they may do.
     pub role: Role,
@@ -114,7 +114,7 @@ const ROTATION_GRACE: SignedDuration = SignedDuration::from_secs(30);
 /// One signed-in device. Its token is rotated at each use and stored hashed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// Whose.
+    /// The member who signed in.
     pub username: Username,
     /// SHA-256 of the token in force, hex.
     pub token_hash: String,
@@ -182,7 +182,7 @@ pub struct Invitation {
     /// Made with a token that has no account (`clipset token`): then none need stand behind it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_key: bool,
-    /// When.
+    /// When the invitation was made.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,

@@ -16,6 +16,6 @@ pub struct EncoderReport {
     /// FFmpeg's names of the encoders that work, such as `libx264`.
     #[serde(default)]
     pub encoders: Vec<String>,
-    /// When.
+    /// When the runner tried its encoders.
     pub measured_at: Timestamp,
 }

@@ -30,18 +30,18 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(32);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum JobState {
-    /// For a runner.
+    /// Queued; no runner has claimed it.
     Waiting,
     /// A runner works on it.
     Leased(Lease),
     /// It ended well.
     Done {
-        /// When.
+        /// When it was completed.
         at: Timestamp,
     },
     /// It gave up.
     Failed {
-        /// When.
+        /// When the last attempt failed.
         at: Timestamp,
         /// A sentence for the owner.
         reason: String,

@@ -4,9 +4,6 @@ use std::fmt;
 
 use crate::id::{EncodeId, JobId, RenditionName, ShareId, ShortId, Username};
 
-/// The prefixes that the edge serves, each with its slash.
-pub const EDGE_PREFIXES: [&str; 3] = ["hls/", "progressive/", "images/"];
-
 /// Cache policy of everything below an edge prefix: it never changes under its key.
 pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
@@ -44,7 +41,7 @@ impl MediaKey {
     /// The key that is written `text`; `None` if it is none of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let file = |name: &str| {
-            let plain = crate::signing::is_edge_path(&format!("/hls/{name}")) && !name.contains('/');
+            let plain = crate::path::is_edge_path(&format!("/hls/{name}")) && !name.contains('/');
             plain.then(|| name.to_owned())
         };
         Some(match text.split('/').collect::<Vec<_>>().as_slice() {
@@ -332,7 +329,7 @@ mod tests {
             MediaKey::Poster(id),
             MediaKey::Storyboard(id, "sprite0.jpg".into()),
         ] {
-            assert!(crate::signing::is_edge_path(&key.path()), "{key}");
+            assert!(crate::path::is_edge_path(&key.path()), "{key}");
             assert_eq!(key.cache_control(), Some(IMMUTABLE));
             assert_eq!(MediaKey::parse(&key.to_string()), Some(key));
         }
@@ -341,7 +338,7 @@ mod tests {
         for bad in ["settings.json", "hls/x/segment000.ts", "../originals/x", &format!("hls/{id}/..")] {
             assert_eq!(MediaKey::parse(bad), None, "{bad}");
         }
-        assert!(!crate::signing::is_edge_path(&MediaKey::Original(id).path()));
+        assert!(!crate::path::is_edge_path(&MediaKey::Original(id).path()));
         assert_eq!(MediaKey::Original(id).cache_control(), None);
     }
 

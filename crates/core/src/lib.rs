@@ -32,6 +32,7 @@ pub mod ladder;
 pub mod listing;
 pub mod migration;
 pub mod parts;
+pub mod path;
 pub mod playlist;
 pub mod quota;
 #[cfg(feature = "openapi")]

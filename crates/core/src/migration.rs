@@ -28,7 +28,7 @@ const LONGEST_REASON: usize = 300;
 /// A video that is to be moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Planned {
-    /// Which.
+    /// The id of the clip.
     pub short_id: ShortId,
     /// As it was when the run began.
     pub title: String,
@@ -39,7 +39,7 @@ pub struct Planned {
 /// A video that could not be moved. It plays as before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failed {
-    /// Which.
+    /// The id of the clip.
     pub short_id: ShortId,
     /// Its title.
     pub title: String,
@@ -87,7 +87,7 @@ pub struct Migration {
     pub taken: usize,
     /// Taken, and neither done nor failed nor gone.
     pub working: Vec<Planned>,
-    /// Moved.
+    /// How many were moved.
     pub done: u64,
     /// Those that failed, of runs before too: they are tried again when an administrator says so.
     pub failed: Vec<Failed>,

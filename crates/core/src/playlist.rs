@@ -280,7 +280,7 @@ fn map_attribute(
 /// [`PlaylistError::ForeignUri`] unless it leads to something below that folder.
 pub fn resolve(folder: &str, uri: &str) -> Result<String, PlaylistError> {
     let path = format!("{folder}{uri}");
-    if crate::signing::is_edge_path(&path) { Ok(path) } else { Err(PlaylistError::ForeignUri(uri.to_owned())) }
+    if crate::path::is_edge_path(&path) { Ok(path) } else { Err(PlaylistError::ForeignUri(uri.to_owned())) }
 }
 
 struct Lines<'a> {

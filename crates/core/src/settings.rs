@@ -97,7 +97,7 @@ pub struct SettingsDocument {
     pub settings: Settings,
     /// Who changed them last.
     pub updated_by: Option<Username>,
-    /// When.
+    /// When they were changed last.
     pub updated_at: Option<Timestamp>,
 }
 

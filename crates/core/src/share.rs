@@ -14,7 +14,7 @@ pub struct Share {
     pub video: ShortId,
     /// Who made it.
     pub created_by: Username,
-    /// When.
+    /// When it was made.
     pub created_at: Timestamp,
     /// When it ends; never, if none.
     pub expires_at: Option<Timestamp>,

@@ -12,7 +12,7 @@ pub enum ProxiesError {
         "TRUSTED_PROXIES has {0:?}, which is no network: write 10.0.0.0/8 or 2001:db8::/32, commas between several"
     )]
     Malformed(String),
-    /// Everybody.
+    /// A network that holds every address.
     #[error("TRUSTED_PROXIES has {0:?}: then anybody could name any address; write the proxies' own network")]
     Everybody(String),
 }

@@ -20,7 +20,7 @@ const LEEWAY_SECONDS: u64 = 25;
 pub enum Claims {
     /// Who asks.
     Access {
-        /// Who.
+        /// The member who asks.
         username: Username,
         /// As when it was issued.
         role: Role,
@@ -29,7 +29,7 @@ pub enum Claims {
     },
     /// One video may be watched.
     Playback {
-        /// Which.
+        /// The clip that may be watched.
         video: ShortId,
         /// By whom, and how long.
         pass: Pass,
@@ -52,7 +52,7 @@ pub struct Pass {
 pub enum Holder {
     /// A member.
     Member {
-        /// Who.
+        /// The name they sign in with.
         username: Username,
         /// What they may do; only where there is no account to say it.
         role: Option<Role>,

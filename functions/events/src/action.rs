@@ -29,7 +29,7 @@ pub enum Action {
     RetireOriginal(Video),
     /// A private document whose time has passed.
     RemoveDocument {
-        /// Which.
+        /// The document to remove.
         key: DocumentKey,
         /// Why, in words.
         why: &'static str,
@@ -38,7 +38,7 @@ pub enum Action {
     RemovePlan(String),
     /// Bytes reserved for an upload that is not there.
     Release {
-        /// Whose.
+        /// The member who reserved them.
         owner: Username,
         /// For which.
         upload: EncodeId,

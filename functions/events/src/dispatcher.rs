@@ -144,7 +144,7 @@ impl Dispatcher {
             }
             Report::Waiting | Report::Running(_) => Ok(()),
             Report::Succeeded(output) if held => self.publish(job, &dispatch, output).await,
-            // Whoever ended well has ended its job first.
+            // A Batch job that succeeds completes its document first; reaching this means it did not.
             Report::Succeeded(_) => self.lost(job, &dispatch, given, &Death::Lost).await,
             Report::Failed(death) => self.lost(job, &dispatch, given, &death).await,
         }

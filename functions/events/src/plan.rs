@@ -33,7 +33,7 @@ const ONE_IN: usize = 100;
 /// What a sweep saw of the bucket.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// When.
+    /// When the sweep began.
     pub now: Timestamp,
     /// The uuids below which something stands, but for those that are surely named.
     pub stored: BTreeSet<EncodeId>,

@@ -1,4 +1,4 @@
-use clipset_core::{key::MediaKey, signing::is_edge_path};
+use clipset_core::{key::MediaKey, path::is_edge_path};
 use clipset_fuzz::{cases, mutated_text};
 use proptest::prelude::*;
 

@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn a_uri_of_a_playlist_never_leads_out_of_its_folder(uri in mutated_text(&["segment000.ts", "720p/playlist.m3u8", "../x"])) {
         if let Ok(path) = resolve("/hls/0/", &uri) {
-            prop_assert!(clipset_core::signing::is_edge_path(&path) && path.starts_with("/hls/0/"), "{uri:?} is {path:?}");
+            prop_assert!(clipset_core::path::is_edge_path(&path) && path.starts_with("/hls/0/"), "{uri:?} is {path:?}");
         }
     }
 

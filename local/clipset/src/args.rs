@@ -9,7 +9,7 @@ use clipset_core::{
     id::{ShortId, Username},
 };
 
-use crate::{check::Target, listen::Listen};
+use crate::{listen::Listen, target::Target};
 
 /// Private video clip sharing.
 #[derive(Debug, Parser)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clipset_core::key::EDGE_PREFIXES;
+use clipset_core::path::EDGE_PREFIXES;
 use clipset_local_bucket::{Config, Reserve, Server};
 use clipset_logs::init_logs;
 

@@ -1,37 +1,13 @@
 //! `clipset check`: a published stream held against the rules of HLS.
 
-use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clipset_core::id::ShortId;
 use clipset_service::Service;
 use serde_json::json;
 
-use crate::{args::CheckArgs, manage::enter_local_system, output};
-
-/// What is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A folder laid out as in the bucket.
-    Directory(PathBuf),
-    /// A clip of the bucket.
-    Clip(ShortId),
-}
-
-impl FromStr for Target {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let folder = Path::new(text);
-        if folder.is_dir() {
-            return Ok(Self::Directory(folder.to_owned()));
-        }
-        text.parse().map(Self::Clip).map_err(|_| "neither a folder that is there nor the id of a clip")
-    }
-}
+use crate::{args::CheckArgs, manage::enter_local_system, output, target::Target};
 
 /// Prints the table, or JSON.
 ///
@@ -65,18 +41,4 @@ async fn download(short_id: &ShortId, folder: &Path) -> Result<()> {
         bail!("the clip has no HLS stream: it is {}", video.phase.name());
     };
     service.bucket.download_stream(&stream, folder).await.context("the stream cannot be read")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_a_folder_or_a_short_id() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let text = folder.path().to_str().expect("text");
-        assert_eq!(text.parse(), Ok(Target::Directory(folder.path().to_owned())));
-        assert!(matches!("NJq9Z7zi68".parse(), Ok(Target::Clip(_))));
-        assert!("no/such/folder".parse::<Target>().is_err() && "".parse::<Target>().is_err());
-    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clipset_bucket::{Bucket, BucketConfig};
-use clipset_core::key::EDGE_PREFIXES;
+use clipset_core::path::EDGE_PREFIXES;
 use reqwest::Url;
 
 use crate::output;

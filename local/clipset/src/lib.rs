@@ -16,6 +16,7 @@
 
 pub mod args;
 pub mod backup;
+pub mod bars;
 pub mod bucket;
 pub mod check;
 pub mod checksum;
@@ -31,6 +32,7 @@ pub mod manage;
 pub mod output;
 pub mod repair;
 pub mod serve;
+pub mod target;
 pub mod token;
 pub mod up;
 pub mod upload;

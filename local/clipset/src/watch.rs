@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 
 use crate::{
     args::{ServerArgs, StatusArgs},
+    bars::Bars,
     client::{Client, Credentials, Video, find_server},
     data::DataDir,
     output,
-    upload::Bars,
 };
 
 /// Between two looks.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use clipset_bucket::BucketError;
-use clipset_core::key::EDGE_PREFIXES;
+use clipset_core::path::EDGE_PREFIXES;
 use clipset_tests::stores;
 
 #[tokio::test(flavor = "multi_thread")]

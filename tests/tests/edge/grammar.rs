@@ -73,7 +73,7 @@ fn is_of_the_grammar(target: &str) -> bool {
     signed.is_some_and(|(md5, expires)| {
         let digits = expires.bytes().all(|b| b.is_ascii_digit()) && !expires.starts_with('0');
         let letters = md5.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        clipset_core::signing::is_edge_path(path)
+        clipset_core::path::is_edge_path(path)
             && (md5.len() == 22 && letters && md5.ends_with(['A', 'Q', 'g', 'w']))
             && (10..=12).contains(&expires.len())
             && digits

@@ -9,20 +9,26 @@ use serde_json::json;
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,unsupported_method,ignored_auth";
 
-/// oEmbed asks for 501 where another format than JSON is wanted (oembed.com, section 2.3.4).
-const OEMBED: &str = r#"
+/// A busy machine may say so, as described: 503 with `Retry-After`. oEmbed asks for 501 where another format than JSON is
+/// wanted (oembed.com, section 2.3.4).
+const ALLOWED: &str = r#"
+[checks]
+not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
+
 [[operations]]
 include-path = "/api/oembed"
-checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 501]
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 501, 503]
 "#;
 
 /// Asks as the holder of `token` for at most `seconds`; `settings` is a schemathesis.toml.
 fn ask(stack: &Stack, folder: &Path, token: &str, seconds: u32, settings: &str) {
     let config = folder.join("schemathesis.toml");
-    std::fs::write(&config, format!("{settings}{OEMBED}")).unwrap();
+    std::fs::write(&config, format!("{settings}{ALLOWED}")).unwrap();
     let mut command = Command::new(tool("schemathesis"));
     command.arg("--config-file").arg(&config).arg("run").arg(format!("{}/api/openapi.json", stack.url));
-    command.args(["--seed", "16", "--workers", "2", "--max-redirects", "0", "--no-color", "--checks", CHECKS]);
+    // One worker: Python 3.11 fails now and then when two threads parse at once ("AST constructor recursion depth mismatch").
+    command.args(["--seed", "16", "--workers", "1", "--max-redirects", "0", "--no-color", "--checks", CHECKS]);
+    command.args(["--request-timeout", "60"]);
     command.args(["--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--warnings", "off"]);
     command.args(["--max-time", &seconds.to_string(), "--header", &format!("Authorization:Bearer {token}")]);
     let output = command.current_dir(folder).output().unwrap();

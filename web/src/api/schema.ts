@@ -4574,7 +4574,7 @@ export interface components {
             transcode_preset_mode: "quality" | "balanced" | "performance" | "custom";
             /**
              * Format: date-time
-             * @description When.
+             * @description When they were changed last.
              */
             updated_at: string | null;
             /** @description Who changed them last. */

@@ -12,7 +12,7 @@ use crate::BucketError;
 pub struct Look {
     /// Since when, in unix seconds.
     pub at: i64,
-    /// Which.
+    /// The clip to look at.
     pub clip: ShortId,
 }
 

@@ -127,7 +127,7 @@ choice!(
 choice!(
     /// NVENC's rate control.
     RateControl {
-        /// Variable.
+        /// Variable bit rate.
         Vbr = "vbr",
         /// Constant bit rate.
         Cbr = "cbr",

@@ -6,4 +6,5 @@ mod convert;
 mod edge;
 mod events;
 mod services;
+mod stored;
 mod world;

@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use clipset_core::{
     Timestamp,
+    path::is_edge_path,
     playlist::{MediaPlaylist, map_uris},
-    signing::is_edge_path,
 };
 use clipset_transcoder::{
     ffmpeg::Tools,

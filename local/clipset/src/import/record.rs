@@ -32,7 +32,7 @@ pub struct Ids {
 /// The end of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
-    /// When.
+    /// When the import of this video was completed.
     pub at: Timestamp,
     /// Every object, as it was read back from the bucket.
     pub objects: Vec<Object>,
@@ -116,5 +116,26 @@ impl Ids {
             objects.push((MediaKey::Master(self.hls), playlist.clone()));
         }
         objects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_stands_in_the_bucket_in_this_form() {
+        let uuid = |digit: u8| format!("67e55044-10b1-426f-9247-bb680e5fe0c{digit}");
+        let object = json!({"key": format!("hls/{}/master.m3u8", uuid(2)), "size": 3, "sha256": "00"});
+        let stored = json!({
+            "source": "old-id",
+            "ids": {"original": uuid(1), "hls": uuid(2), "progressive": uuid(3), "image": uuid(4)},
+            "began_at": "2026-11-22T12:00:00Z",
+            "finished": {"at": "2026-11-22T12:01:00Z", "objects": [object]},
+        });
+        let read: Record = serde_json::from_value(stored.clone()).expect("a record");
+        assert_eq!(serde_json::to_value(read).expect("JSON"), stored);
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::{Bars, state::state_folder, upload};
-use crate::{args::UploadArgs, client::Client, output, watch};
+use super::{state::state_folder, upload};
+use crate::{args::UploadArgs, bars::Bars, client::Client, output, watch};
 
 /// Uploads every file. One that fails does not keep the others from being tried.
 ///

@@ -6,7 +6,6 @@
 pub mod command;
 mod part;
 pub mod parts;
-mod progress;
 pub mod state;
 
 use std::path::Path;
@@ -25,8 +24,6 @@ use self::{
     state::{Begun, FileStamp, Slot},
 };
 use crate::client::{Client, ClientError, Patience};
-
-pub use progress::Bars;
 
 /// This many parts are on their way at once.
 const PARALLEL: usize = 4;

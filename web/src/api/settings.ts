@@ -46,9 +46,8 @@ export const getFields = (): Promise<Fields> => get('/api/config/fields')
 export const getEncoders = (): Promise<Encoders> => get('/api/config/encoders')
 export const getMigration = (): Promise<MigrationStatus> => get('/api/config/hls-migration-status')
 
-/** Starts, or goes on; failed clips are tried again. The single files may go some days after. */
-export const startMigration = (expireAfterDays: number | null): Promise<unknown> =>
-  post('/api/config/hls-migration', expireAfterDays === null ? {} : { expire_after_days: expireAfterDays })
+/** Starts, or goes on; failed clips are tried again. */
+export const startMigration = (): Promise<unknown> => post('/api/config/hls-migration')
 
 /** What a setting may be, for a form, and a sentence about it. */
 export function about(fields: Fields, name: keyof Settings): { help: string; choices: readonly string[]; least?: number; most?: number } {

@@ -10,7 +10,7 @@ locals {
     })
   }
 
-  catalog = ["catalog/videos/*", "catalog/shards/*"]
+  catalog = ["catalog/videos/*", "catalog/shards/*", "catalog/waiting/*"]
   # What is in force, and what is if that cannot be read.
   settings = ["settings.json", "settings.last.json"]
   # A record that was set aside is damaged, and not gone.
@@ -29,18 +29,18 @@ locals {
       write = [], delete = [], parts = []
     }
     api = {
-      read   = concat(local.catalog, local.settings, ["accounts/*", "shares/*", "jobs/*", "damaged/*", "images/*", "originals/*"])
+      read   = concat(local.catalog, local.settings, ["catalog/summaries/*", "accounts/*", "shares/*", "jobs/*", "damaged/*", "images/*", "originals/*"])
       write  = concat(local.catalog, local.settings, ["accounts/*", "shares/*", "jobs/*", "damaged/*", "originals/*"])
-      delete = concat(local.passing, ["catalog/videos/*", "damaged/*", "shares/*", "jobs/documents/*", "jobs/migrations/*"])
+      delete = concat(local.passing, ["catalog/videos/*", "catalog/waiting/*", "damaged/*", "shares/*", "jobs/documents/*", "jobs/migrations/*"])
       parts  = ["originals/*"]
     }
     # The sweep removes whatever nothing leads to.
     events = {
       read = concat(local.catalog, local.settings, local.passing, [
-        "catalog/orphans/*", "accounts/quotas/*", "shares/*", "jobs/*", "damaged/*", "hls/*", "progressive/*", "images/*",
-        "originals/*"
+        "catalog/orphans/*", "catalog/summaries/*", "accounts/quotas/*", "shares/*", "jobs/*", "damaged/*", "hls/*",
+        "progressive/*", "images/*", "originals/*"
       ])
-      write = concat(local.catalog, ["catalog/orphans/*", "accounts/quotas/*", "jobs/*", "hls/*", "images/*"])
+      write = concat(local.catalog, ["catalog/orphans/*", "catalog/summaries/*", "accounts/quotas/*", "jobs/*", "hls/*", "images/*"])
       delete = concat(local.catalog, local.passing, [
         "catalog/orphans/*", "damaged/*", "shares/*", "jobs/*", "hls/*", "progressive/*", "images/*", "originals/*"
       ])
@@ -50,7 +50,7 @@ locals {
       read  = concat(local.catalog, local.aside, local.settings, ["jobs/*", "hls/*", "progressive/*", "originals/*"])
       write = concat(local.catalog, ["jobs/*", "hls/*", "progressive/*", "images/*"])
       # What it wrote before the disk was full or its clip had to be encoded after all.
-      delete = ["jobs/queue/*", "jobs/leftovers/*", "jobs/migrations/*", "hls/*", "progressive/*", "images/*"]
+      delete = ["catalog/waiting/*", "jobs/queue/*", "jobs/leftovers/*", "jobs/migrations/*", "hls/*", "progressive/*", "images/*"]
       parts  = ["hls/*", "progressive/*", "images/*"]
     }
     mediaconvert = {

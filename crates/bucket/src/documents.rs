@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How often an update is tried against other writers.
-const ATTEMPTS: u32 = 100;
+pub(crate) const ATTEMPTS: u32 = 100;
 /// The first pause is at most this long, and doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(8);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
@@ -191,7 +191,7 @@ impl Bucket {
         T: Serialize + DeserializeOwned + PartialEq + Clone,
     {
         let salvage: Option<Salvage<T>> = key.begins_anew().then_some(|_| None);
-        self.change(key, salvage, |_, _| Vec::new(), change).await
+        self.change(key, salvage, ATTEMPTS, |_, _| Vec::new(), change).await
     }
 
     /// As [`Bucket::update`]; before the document is written, the empty documents that `notes` names for what it was and
@@ -213,33 +213,36 @@ impl Bucket {
             change(&mut value).map_err(UpdateError::Refused)?;
             Ok(value)
         };
-        self.change(key, None, notes, change).await
+        self.change(key, None, ATTEMPTS, notes, change).await
     }
 
-    /// As [`Bucket::upsert`]: of a document that cannot be read, `change` gets what `salvage` makes of it.
+    /// As [`Bucket::upsert`], tried so many times: of a document that cannot be read, `change` gets what `salvage` makes of
+    /// it.
     pub(crate) async fn upsert_salvaged<T, E>(
         &self,
         key: &DocumentKey,
         salvage: Salvage<T>,
+        attempts: u32,
         change: impl FnMut(Option<T>) -> Result<T, UpdateError<E>>,
     ) -> Result<Versioned<T>, UpdateError<E>>
     where
         T: Serialize + DeserializeOwned + PartialEq + Clone,
     {
-        self.change(key, Some(salvage), |_, _| Vec::new(), change).await
+        self.change(key, Some(salvage), attempts, |_, _| Vec::new(), change).await
     }
 
     async fn change<T, E>(
         &self,
         key: &DocumentKey,
         salvage: Option<Salvage<T>>,
+        attempts: u32,
         notes: impl Fn(Option<&T>, &T) -> Vec<DocumentKey>,
         mut change: impl FnMut(Option<T>) -> Result<T, UpdateError<E>>,
     ) -> Result<Versioned<T>, UpdateError<E>>
     where
         T: Serialize + DeserializeOwned + PartialEq + Clone,
     {
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..attempts {
             let raw = match self.raw(key).await {
                 // The store names no version of it: whoever writes last has written it.
                 Err(error @ BucketError::Damaged { .. }) if salvage.is_some() => {
@@ -383,7 +386,7 @@ fn body_of(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Full jitter: anything from nothing to the bound of this attempt.
-fn pause(attempt: u32) -> Duration {
+pub(crate) fn pause(attempt: u32) -> Duration {
     let bound = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
     bound.mul_f64(rand::rng().random())
 }

@@ -3,26 +3,39 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
+    sync::{Arc, Mutex},
 };
 
 use clipset_core::{
     id::ShortId,
     key::DocumentKey,
     listing::{Entry, FIRST_SHARD, Query, SHARD_LIMIT, Shard, order_key, shard_for},
+    summary::Wanted,
     video::Video,
 };
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::Deserialize as _;
 
-use crate::{Bucket, BucketError, UpdateError};
+use crate::{Bucket, BucketError, UpdateError, documents::ATTEMPTS};
 
-const SHARDS: &str = "catalog/shards/";
+mod names;
+mod summaries;
+mod together;
+
+use names::{Named, before};
+use summaries::Remembered;
 
 /// Shards read ahead where all are read, as in a search, whose hits may stand anywhere.
 const READ_AHEAD: usize = 8;
 
 /// The most shards that one page reads, some ten thousand clips: hits may be few, and a request has an end.
 const SHARDS_OF_A_PAGE: usize = 64;
+
+/// The most pages of names for one page of the listing, some two million clips: a search may pass over all of them.
+const STRETCHES_OF_A_PAGE: usize = 12;
+
+/// How often a shard is written against other writers before they write together.
+const ALONE: u32 = 4;
 
 /// A page of the listing.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,35 +49,48 @@ pub struct Page {
 #[derive(Debug, Clone)]
 pub(crate) struct Listing {
     bucket: Bucket,
+    /// Summaries that were read.
+    remembered: Arc<Mutex<Remembered>>,
 }
 
 impl Listing {
     pub(crate) fn new(bucket: Bucket) -> Self {
-        Self { bucket }
+        Self { bucket, remembered: Arc::default() }
     }
 
     /// At most `limit` entries after `cursor` that match; fewer, and a cursor, where [`SHARDS_OF_A_PAGE`] held no more.
     pub(crate) async fn page(&self, query: &Query, cursor: Option<&str>, limit: usize) -> Result<Page, BucketError> {
-        let names = self.names().await?;
         let after = cursor.unwrap_or(FIRST_SHARD);
-        let first = names.partition_point(|name| name.as_str() <= after).saturating_sub(1);
-        let ahead = if query.words.is_empty() { 1 } else { READ_AHEAD };
-        let names: Vec<String> = names.into_iter().skip(first).take(SHARDS_OF_A_PAGE + 1).collect();
-        // Read no more, but named, so that the last one that is read ends where it begins.
-        let unread = names.get(SHARDS_OF_A_PAGE).cloned();
-        let mut shards = pin!(self.shards(names, ahead).take(SHARDS_OF_A_PAGE));
-        let mut entries = Vec::new();
-        while let Some((_, shard)) = shards.try_next().await? {
-            for entry in shard.entries.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after)
-            {
-                if entries.len() == limit {
-                    let next_cursor = entries.last().map(Entry::key);
-                    return Ok(Page { entries, next_cursor });
+        let wanted = Wanted::by(query);
+        let ahead = if wanted.is_anything() { 1 } else { READ_AHEAD };
+        let (mut entries, mut left) = (Vec::new(), SHARDS_OF_A_PAGE);
+        let mut stretch = self.stretch_at(after).await?;
+        for _ in 0..STRETCHES_OF_A_PAGE {
+            let mut names = self.that_may_hold(&wanted, &stretch).await?;
+            let unread = names.drain(left.min(names.len())..).next();
+            left -= names.len();
+            let mut shards = pin!(self.shards(names, ahead));
+            while let Some((_, shard)) = shards.try_next().await? {
+                let found =
+                    shard.entries.into_iter().filter(|entry| query.matches(entry) && entry.key().as_str() > after);
+                for entry in found {
+                    if entries.len() == limit {
+                        let next_cursor = entries.last().map(Entry::key);
+                        return Ok(Page { entries, next_cursor });
+                    }
+                    entries.push(entry);
                 }
-                entries.push(entry);
+            }
+            if let Some((name, _)) = unread {
+                return Ok(Page { entries, next_cursor: before(&name) });
+            }
+            match stretch.next {
+                None => return Ok(Page { entries, next_cursor: None }),
+                Some(next) => stretch = self.stretch_from(next).await?,
             }
         }
-        Ok(Page { entries, next_cursor: unread.as_deref().and_then(before) })
+        let next_cursor = stretch.shards.first().and_then(|unread| before(&unread.name));
+        Ok(Page { entries, next_cursor })
     }
 
     /// Merges entries into their shards.
@@ -75,17 +101,20 @@ impl Listing {
         // An entry is written where it belongs by a listing made before; one made after the write
         // tells whether a split moved that place meanwhile.
         while !entries.is_empty() {
-            let names = self.names().await?;
-            let mut by_shard: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
             // At most twice the limit stands in a shard then, so that one split is enough.
-            for entry in entries.drain(entries.len().saturating_sub(SHARD_LIMIT)..) {
-                by_shard.entry(shard_for(&names, &entry.key()).to_owned()).or_default().push(entry);
+            let some = entries.split_off(entries.len().saturating_sub(SHARD_LIMIT));
+            let names = self.names_for(&some).await?;
+            let mut by_shard: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+            for entry in &some {
+                by_shard.entry(shard_for(&names, &entry.key()).to_owned()).or_default().push(entry.clone());
             }
             for (name, entries) in &by_shard {
-                let shard = self.change(name, |shard| shard.merge(entries)).await?;
-                self.split_if_full(name, &names, shard).await?;
+                match self.merge(name, entries, &names, ALONE).await {
+                    Err(BucketError::Conflict { .. }) => self.write_together(name, entries, &names).await?,
+                    merged => merged?,
+                }
             }
-            let names = self.names().await?;
+            let names = self.names_for(&some).await?;
             let written = by_shard
                 .into_iter()
                 .flat_map(|(name, entries)| entries.into_iter().map(move |entry| (name.clone(), entry)));
@@ -95,21 +124,24 @@ impl Listing {
         Ok(())
     }
 
+    async fn merge(&self, name: &str, entries: &[Entry], names: &[String], attempts: u32) -> Result<(), BucketError> {
+        let shard = self.change_within(attempts, name, |shard| shard.merge(entries)).await?;
+        self.split_if_full(name, names, shard).await
+    }
+
     /// Takes a video out of every shard in which it may stand.
     pub(crate) async fn remove(&self, video: &Video) -> Result<(), BucketError> {
-        let key = order_key(video.created_at, &video.short_id);
-        let name = shard_for(&self.names().await?, &key).to_owned();
+        let name = self.name_at(&order_key(video.created_at, &video.short_id)).await?;
         self.change(&name, |shard| shard.remove(&video.short_id)).await.map(drop)
     }
 
-    /// The shards of `names`, each without what belongs to the next one.
+    /// These shards, each without what belongs to the next one.
     fn shards(
         &self,
-        names: Vec<String>,
+        names: Vec<(String, Option<String>)>,
         ahead: usize,
     ) -> impl futures_util::Stream<Item = Result<(String, Shard), BucketError>> {
-        let ends: Vec<_> = names.iter().skip(1).cloned().map(Some).chain([None]).collect();
-        let shards = names.into_iter().zip(ends).map(|(name, end)| {
+        let shards = names.into_iter().map(|(name, end)| {
             let listing = self.clone();
             // Tasks of their own: parsing takes longer than reading, and has other cores.
             let read = tokio::spawn(async move {
@@ -124,14 +156,26 @@ impl Listing {
         stream::iter(shards).buffered(ahead)
     }
 
-    /// Every entry that readers see.
-    pub(crate) async fn all(&self) -> Result<Vec<(String, Entry)>, BucketError> {
-        let mut shards = pin!(self.shards(self.names().await?, READ_AHEAD));
-        let mut all = Vec::new();
-        while let Some((name, shard)) = shards.try_next().await? {
-            all.extend(shard.entries.into_iter().map(|entry| (name.clone(), entry)));
+    /// The entries that readers see and that `pick` takes, each with the name of its shard; all of them are such as is
+    /// `wanted`, so that the shards that hold none of these are passed over.
+    pub(crate) async fn entries(
+        &self,
+        wanted: &Wanted,
+        pick: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<(String, Entry)>, BucketError> {
+        let mut picked = Vec::new();
+        let mut stretch = self.stretch_at(FIRST_SHARD).await?;
+        loop {
+            let names = self.that_may_hold(wanted, &stretch).await?;
+            let mut shards = pin!(self.shards(names, READ_AHEAD));
+            while let Some((name, shard)) = shards.try_next().await? {
+                picked.extend(shard.entries.into_iter().filter(&pick).map(|entry| (name.clone(), entry)));
+            }
+            match stretch.next {
+                None => return Ok(picked),
+                Some(next) => stretch = self.stretch_from(next).await?,
+            }
         }
-        Ok(all)
     }
 
     /// At most `most` shards after the one that is called `after`, with the entries that readers see. One that cannot be
@@ -141,10 +185,9 @@ impl Listing {
         after: Option<&str>,
         most: usize,
     ) -> Result<Vec<(String, Vec<Entry>)>, BucketError> {
-        let names = self.names().await?;
-        let first = after.map_or(0, |after| names.partition_point(|name| name.as_str() <= after));
-        let ends = names.iter().skip(first + 1).map(Some).chain([None]);
-        let reads = names.iter().skip(first).zip(ends).take(most).map(async |(name, end)| {
+        let named = self.after(after, most + 1).await?;
+        let ends = named.iter().skip(1).map(|named| Some(&named.name)).chain([None]);
+        let reads = named.iter().zip(ends).take(most).map(async |(Named { name, .. }, end)| {
             let mut shard = match self.read(name).await {
                 Err(error) if error.is_unreadable() => self.change(name, |_| ()).await?,
                 read => read?,
@@ -159,9 +202,14 @@ impl Listing {
         stream::iter(reads).buffered(READ_AHEAD).try_collect().await
     }
 
+    /// How many shards there are, counted to `most` at the most, and a page.
+    pub(crate) async fn count(&self, most: usize) -> Result<usize, BucketError> {
+        Ok(self.after(None, most).await?.len())
+    }
+
     /// How many shards there are.
-    pub(crate) async fn count(&self) -> Result<usize, BucketError> {
-        Ok(self.names().await?.len())
+    pub(crate) async fn count_all(&self) -> Result<usize, BucketError> {
+        Ok(self.all_named().await?.len())
     }
 
     /// Marks in shard `name` the videos whose documents cannot be read.
@@ -178,21 +226,10 @@ impl Listing {
         self.change(name, |shard| ids.iter().for_each(|id| shard.remove(id))).await.map(drop)
     }
 
-    /// Marks in the listing the videos whose documents cannot be read.
-    pub(crate) async fn mark_damaged(&self, ids: &BTreeSet<ShortId>) -> Result<(), BucketError> {
-        let _turn = self.bucket.listing_turn().await;
-        let listed = self.all().await?;
-        let unmarked = listed.iter().filter(|(_, entry)| !entry.damaged && ids.contains(&entry.short_id));
-        for name in unmarked.map(|(name, _)| name).collect::<BTreeSet<_>>() {
-            self.mark(name, ids).await?;
-        }
-        Ok(())
-    }
-
     /// Writes anew, with the entries that can be read, the shards that cannot; gives their number.
     pub(crate) async fn renew_unreadable(&self) -> Result<u64, BucketError> {
         let mut renewed = 0;
-        for name in self.names().await? {
+        for Named { name, .. } in self.all_named().await? {
             match self.read(&name).await {
                 Err(error) if error.is_unreadable() => {
                     self.change(&name, |_| ()).await?;
@@ -230,13 +267,6 @@ impl Listing {
         }
     }
 
-    async fn names(&self) -> Result<Vec<String>, BucketError> {
-        let names = self.bucket.children(SHARDS).await?.into_iter();
-        let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
-        names.sort();
-        Ok(names)
-    }
-
     async fn read(&self, name: &str) -> Result<Shard, BucketError> {
         let found = self.bucket.read(&DocumentKey::Shard(name.to_owned())).await?;
         Ok(found.map(|found| found.value).unwrap_or_default())
@@ -254,9 +284,18 @@ impl Listing {
         }
     }
 
-    async fn change(&self, name: &str, mut change: impl FnMut(&mut Shard)) -> Result<Shard, BucketError> {
+    async fn change(&self, name: &str, change: impl FnMut(&mut Shard)) -> Result<Shard, BucketError> {
+        self.change_within(ATTEMPTS, name, change).await
+    }
+
+    async fn change_within(
+        &self,
+        attempts: u32,
+        name: &str,
+        mut change: impl FnMut(&mut Shard),
+    ) -> Result<Shard, BucketError> {
         let key = DocumentKey::Shard(name.to_owned());
-        let changed = self.bucket.upsert_salvaged(&key, legible_entries, |found: Option<Shard>| {
+        let changed = self.bucket.upsert_salvaged(&key, legible_entries, attempts, |found: Option<Shard>| {
             let mut shard = found.unwrap_or_default();
             change(&mut shard);
             Ok::<_, UpdateError<std::convert::Infallible>>(shard)
@@ -268,12 +307,6 @@ impl Listing {
             Err(UpdateError::Missing) => unreachable!("a missing shard is made"),
         }
     }
-}
-
-/// A cursor just before everything in the shard `name`. It has the form of an entry's key, and the id of no clip: that one
-/// may be private.
-fn before(name: &str) -> Option<String> {
-    name.split_once('-').map(|(order, id)| format!("{order}-{}", "0".repeat(id.len())))
 }
 
 /// Of a shard that cannot be read, the entries that can: a newer version may have written one that this one does not know.

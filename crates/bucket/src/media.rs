@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use aws_sdk_s3::{
+    operation::list_objects_v2::ListObjectsV2Output,
     primitives::{ByteStream, Length},
     types::{CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, Object, ObjectIdentifier},
 };
@@ -15,6 +16,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::io::AsyncWriteExt;
 
 use crate::{
+    Etag,
     connection::{Bucket, CLIP},
     error::{BucketError, sdk},
 };
@@ -238,16 +240,41 @@ impl Bucket {
         after: Option<&str>,
         most: usize,
     ) -> Result<Vec<String>, BucketError> {
-        let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix);
-        let list = list.set_delimiter(folders.then(|| "/".to_owned())).max_keys(i32::try_from(most).unwrap_or(1000));
         // Behind all of a folder: a zero follows the slash.
         let after = after.map(|after| after.strip_suffix('/').map_or(after.to_owned(), |folder| format!("{folder}0")));
-        let page = list.set_start_after(after).send().await.map_err(|error| sdk("list", prefix, error))?;
+        let page = self.list_page(prefix, folders, after, most).await?;
         let folders = page.common_prefixes.unwrap_or_default().into_iter().filter_map(|folder| folder.prefix);
         let objects = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
         let mut keys: Vec<_> = folders.chain(objects).collect();
         keys.sort();
         Ok(keys)
+    }
+
+    /// At most `most` objects below `prefix` after the key `after`, in byte order, each with its version.
+    ///
+    /// # Errors
+    /// [`BucketError::Store`].
+    pub(crate) async fn versions(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<(String, Etag)>, BucketError> {
+        let page = self.list_page(prefix, false, after.map(str::to_owned), most).await?;
+        let objects = page.contents.unwrap_or_default().into_iter();
+        Ok(objects.filter_map(|object| Some((object.key?, Etag(object.e_tag.unwrap_or_default())))).collect())
+    }
+
+    async fn list_page(
+        &self,
+        prefix: &str,
+        folders: bool,
+        after: Option<String>,
+        most: usize,
+    ) -> Result<ListObjectsV2Output, BucketError> {
+        let list = self.client().list_objects_v2().bucket(self.name()).prefix(prefix).set_start_after(after);
+        let list = list.set_delimiter(folders.then(|| "/".to_owned())).max_keys(i32::try_from(most).unwrap_or(1000));
+        list.send().await.map_err(|error| sdk("list", prefix, error))
     }
 
     /// Removes every object below `prefix`; gives their number. What was removed before is no

@@ -12,7 +12,6 @@ use clipset_core::{
     key::DocumentKey,
     migration::{CHUNK, Ending, Failed, Migration, Planned},
     settings::OutputFormat,
-    video::Phase,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -20,9 +19,6 @@ use crate::{Bucket, BucketError, Etag, Jobs, SettingsStore, UpdateError, Videos}
 
 /// Documents read or written at once.
 const PARALLEL: usize = 8;
-
-/// Shards of the listing that are in memory at once.
-const SHARDS: usize = 200;
 
 /// Why a video was not moved whose document, or whose job's, cannot be read.
 const DAMAGED_RECORD: &str = "its record is damaged";
@@ -214,26 +210,15 @@ impl Migrations {
         }
     }
 
-    /// Finished videos that have no stream, the newest first. The listing tells: it costs forty reads for ten thousand
-    /// videos, and what it does not know yet the walk tells it, before it starts the next run.
+    /// Finished videos that have no stream, the newest first. The listing tells, and its summaries which shards hold none:
+    /// what it does not know yet the walk tells it, before it starts the next run.
     async fn candidates(&self) -> Result<Vec<Planned>, BucketError> {
-        let mut planned = Vec::new();
-        let mut after = None;
-        loop {
-            let shards = self.videos.shards(after.as_deref(), SHARDS).await?;
-            let Some((last, _)) = shards.last() else { return Ok(planned) };
-            after = Some(last.clone());
-            let finished = shards.into_iter().flat_map(|(_, entries)| entries).filter(|entry| {
-                entry.phase == Phase::Completed
-                    && !entry.damaged
-                    && entry.published.as_ref().is_some_and(|published| !published.hls)
-            });
-            planned.extend(finished.map(|entry| Planned {
-                short_id: entry.short_id,
-                title: entry.title,
-                created_at: entry.created_at,
-            }));
-        }
+        let planned = self.videos.to_move().await?.into_iter().map(|entry| Planned {
+            short_id: entry.short_id,
+            title: entry.title,
+            created_at: entry.created_at,
+        });
+        Ok(planned.collect())
     }
 
     async fn look(&self, run: &Migration, video: Planned) -> Result<Look, BucketError> {

@@ -6,7 +6,7 @@ use clipset_core::{
 };
 use serde_json::{Map, Value};
 
-use crate::{Bucket, BucketError, UpdateError, Versioned};
+use crate::{Bucket, BucketError, UpdateError, Versioned, documents::ATTEMPTS};
 
 /// Reads the settings; they are changed by [`Bucket::upsert`] and [`Bucket::replace`].
 #[derive(Debug, Clone)]
@@ -90,6 +90,7 @@ impl SettingsStore {
         let written = self.bucket.upsert_salvaged(
             &DocumentKey::Settings,
             |_| None,
+            ATTEMPTS,
             |found: Option<SettingsDocument>| change(found.unwrap_or_else(|| in_force.clone())),
         );
         let written = written.await?;

@@ -1,12 +1,13 @@
 //! The videos' documents, and the listing that follows them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clipset_core::{
     Timestamp,
     id::{EncodeId, ShortId},
     key::DocumentKey,
     listing::{Entry, Query},
+    summary::Wanted,
     video::{Video, VideoError},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,9 +16,11 @@ use crate::{Bucket, BucketError, DAMAGED_FOLDER, Page, UpdateError, Versioned, l
 
 mod looks;
 mod parts;
+mod reindex;
 
 pub use looks::Look;
 pub use parts::SomeVideos;
+pub use reindex::Reindexed;
 
 /// Documents read at once where all are read.
 const PARALLEL_READS: usize = 16;
@@ -39,17 +42,6 @@ pub struct AllVideos {
     /// Of `unreadable`, those whose document was set aside and is in its place no more, or was written anew there.
     /// That they cannot be read is known; the others may have been damaged a moment ago.
     pub set_aside: Vec<ShortId>,
-}
-
-/// What [`Videos::reindex`] mended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reindexed {
-    /// Videos there are.
-    pub videos: u64,
-    /// Entries that were missing or old.
-    pub updated: u64,
-    /// Entries without a document, and shards that could not be read.
-    pub removed: u64,
 }
 
 impl Videos {
@@ -161,8 +153,9 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn remove_damaged(&self, id: &ShortId) -> Result<Vec<EncodeId>, BucketError> {
-        for (shard, _) in self.listing.all().await?.iter().filter(|(_, entry)| entry.short_id == *id) {
-            self.listing.forget(shard, std::slice::from_ref(id)).await?;
+        // By the summaries, for nothing else tells its place.
+        for (shard, _) in self.listing.entries(&Wanted::clip(id), |entry| entry.short_id == *id).await? {
+            self.listing.forget(&shard, std::slice::from_ref(id)).await?;
         }
         let key = DocumentKey::Video(id.clone());
         let mut ids = Vec::new();
@@ -184,12 +177,21 @@ impl Videos {
         Ok(ids)
     }
 
-    /// Marks `ids` in the listing as videos whose documents cannot be read.
+    /// Lists what killed writers were about to list, a page of it; gives its number.
     ///
     /// # Errors
     /// [`BucketError`].
-    pub async fn mark_damaged(&self, ids: &BTreeSet<ShortId>) -> Result<(), BucketError> {
-        if ids.is_empty() { Ok(()) } else { self.listing.mark_damaged(ids).await }
+    pub async fn list_what_lies(&self) -> Result<usize, BucketError> {
+        self.listing.take_what_lies().await
+    }
+
+    /// Makes the summaries of the listing anew, by which searches pass over what cannot hold what they ask for, of at most
+    /// `most` shards that changed; gives their number.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn summarise(&self, most: usize) -> Result<usize, BucketError> {
+        self.listing.summarise(most).await
     }
 
     /// Every entry of the listing, the newest first.
@@ -197,7 +199,19 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn entries(&self) -> Result<Vec<Entry>, BucketError> {
-        Ok(self.listing.all().await?.into_iter().map(|(_, entry)| entry).collect())
+        self.picked(&Wanted::anything(), |_| true).await
+    }
+
+    /// The entries of finished clips that are not HLS, the newest first.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub(crate) async fn to_move(&self) -> Result<Vec<Entry>, BucketError> {
+        self.picked(&Wanted::not_hls(), Entry::is_to_move).await
+    }
+
+    async fn picked(&self, wanted: &Wanted, pick: impl Fn(&Entry) -> bool) -> Result<Vec<Entry>, BucketError> {
+        Ok(self.listing.entries(wanted, pick).await?.into_iter().map(|(_, entry)| entry).collect())
     }
 
     /// Every video. For sweeps: it reads all documents. One that cannot be read is named, and ends nothing.
@@ -239,50 +253,6 @@ impl Videos {
     pub async fn set_aside(&self) -> Result<BTreeSet<ShortId>, BucketError> {
         let names = self.bucket.children(&format!("{DAMAGED_FOLDER}{}", DocumentKey::VIDEOS)).await?;
         Ok(names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).collect())
-    }
-
-    /// Brings the listing in line with `videos`, as [`Videos::all`] read them just now.
-    ///
-    /// # Errors
-    /// [`BucketError`].
-    pub async fn reindex(&self, videos: &[Video]) -> Result<Reindexed, BucketError> {
-        let mut done = Reindexed { removed: self.listing.renew_unreadable().await?, ..Reindexed::default() };
-        let listed = self.listing.all().await?;
-        done.videos = videos.len() as u64;
-        // One that was marked as damaged, and can be read again, is stale.
-        let whole = listed.iter().filter(|(_, entry)| !entry.damaged);
-        let revisions: BTreeMap<_, _> = whole.map(|(_, entry)| (&entry.short_id, entry.revision)).collect();
-        let stale: Vec<_> = videos
-            .iter()
-            .filter(|video| revisions.get(&video.short_id).is_none_or(|revision| *revision < video.revision))
-            .map(Entry::from)
-            .collect();
-        done.updated = stale.len() as u64;
-        self.listing.upsert(stale).await?;
-        let known: BTreeSet<_> = videos.iter().map(|video| &video.short_id).collect();
-        // What is set aside may come back to its place.
-        let set_aside = self.set_aside().await?;
-        let mut ghosts: BTreeMap<&str, Vec<ShortId>> = BTreeMap::new();
-        for (shard, entry) in &listed {
-            let kept = known.contains(&entry.short_id) || set_aside.contains(&entry.short_id);
-            if !kept && self.is_gone(&entry.short_id).await? {
-                ghosts.entry(shard).or_default().push(entry.short_id.clone());
-            }
-        }
-        for (shard, ids) in ghosts {
-            self.listing.forget(shard, &ids).await?;
-            done.removed += ids.len() as u64;
-        }
-        Ok(done)
-    }
-
-    /// A video made since the documents were read is no ghost, and neither is one whose document cannot be read.
-    async fn is_gone(&self, id: &ShortId) -> Result<bool, BucketError> {
-        match self.get(id).await {
-            Ok(found) => Ok(found.is_none()),
-            Err(error) if error.is_unreadable() => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 }
 

@@ -128,6 +128,10 @@ pub enum DocumentKey {
     Import(ShortId),
     /// `catalog/shards/{name}.json`: part of the listing, derived.
     Shard(String),
+    /// `catalog/summaries/{name}.json`: what the shards from that one on hold, derived.
+    Summaries(String),
+    /// `catalog/waiting/{shard}/{short_id}-{revision}.json`: an entry that the next writer of that shard takes along.
+    Waiting(String, ShortId, u64),
     /// `jobs/documents/{job_id}.json`.
     Job(JobId),
     /// `jobs/queue/{entry}`: an unfinished job in the order of its turn.
@@ -178,6 +182,10 @@ impl DocumentKey {
     pub const SHARDS: &str = "catalog/shards/";
     /// Of [`DocumentKey::Orphans`].
     pub const ORPHANS: &str = "catalog/orphans/";
+    /// Of [`DocumentKey::Summaries`].
+    pub const SUMMARIES: &str = "catalog/summaries/";
+    /// Of [`DocumentKey::Waiting`].
+    pub const WAITING: &str = "catalog/waiting/";
     /// Of [`DocumentKey::Job`].
     pub const JOBS: &str = "jobs/documents/";
     /// Of [`DocumentKey::QueueEntry`].
@@ -218,6 +226,12 @@ impl DocumentKey {
             ["catalog", "videos", name] => Self::Video(json(name)?.parse().ok()?),
             ["catalog", "imports", name] => Self::Import(json(name)?.parse().ok()?),
             ["catalog", "shards", name] => Self::Shard(json(name)?),
+            ["catalog", "summaries", name] => Self::Summaries(json(name)?),
+            ["catalog", "waiting", shard, name] => {
+                let name = json(name)?;
+                let (clip, revision) = name.split_once('-')?;
+                Self::Waiting((*shard).to_owned(), clip.parse().ok()?, revision.parse().ok()?)
+            }
             ["jobs", "documents", name] => Self::Job(json(name)?.parse().ok()?),
             ["jobs", "queue", entry] => Self::QueueEntry((*entry).to_owned()),
             ["jobs", "due", name] => {
@@ -255,6 +269,8 @@ impl DocumentKey {
     pub fn begins_anew(&self) -> bool {
         match self {
             Self::JobMarker
+            | Self::Summaries(_)
+            | Self::Waiting(..)
             | Self::Leftover(_)
             | Self::Orphans(_)
             | Self::Due(..)
@@ -290,6 +306,8 @@ impl fmt::Display for DocumentKey {
             Self::Video(id) => write!(f, "{}{id}.json", Self::VIDEOS),
             Self::Import(id) => write!(f, "{}{id}.json", Self::IMPORTS),
             Self::Shard(name) => write!(f, "{}{name}.json", Self::SHARDS),
+            Self::Summaries(name) => write!(f, "{}{name}.json", Self::SUMMARIES),
+            Self::Waiting(shard, clip, revision) => write!(f, "{}{shard}/{clip}-{revision}.json", Self::WAITING),
             Self::Job(id) => write!(f, "{}{id}.json", Self::JOBS),
             Self::QueueEntry(entry) => write!(f, "{}{entry}", Self::QUEUE),
             Self::Leftover(id) => write!(f, "{}{id}", Self::LEFTOVERS),
@@ -353,6 +371,8 @@ mod tests {
             DocumentKey::Video(video.clone()),
             DocumentKey::Import(video.clone()),
             DocumentKey::Shard("0".to_owned()),
+            DocumentKey::Summaries("0".to_owned()),
+            DocumentKey::Waiting("0".to_owned(), video.clone(), 7),
             DocumentKey::Job(job.clone()),
             DocumentKey::QueueEntry(format!("0-1-{job}")),
             DocumentKey::Due(1_800_000_000, video.clone()),

@@ -13,6 +13,7 @@
 //! | [`turns`] | whose turn it is in the queue |
 //! | [`ladder`] | which sizes a picture becomes |
 //! | [`listing`] | the shards from which pages of videos are read |
+//! | [`summary`], [`bloom`] | which shards a search may pass over |
 //! | [`settings`] | what an administrator chooses |
 //! | [`disk`] | from when on a disk counts as low or full |
 //! | [`encoders`] | what a runner measured of its encoders |
@@ -23,6 +24,7 @@
 //! | [`account`], [`share`] | who may see what |
 
 pub mod account;
+pub mod bloom;
 pub mod disk;
 pub mod encoders;
 pub mod id;
@@ -41,6 +43,7 @@ pub mod settings;
 pub mod share;
 pub mod signing;
 pub mod size;
+pub mod summary;
 pub mod text;
 pub mod turns;
 pub mod video;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Role, Viewer},
     id::{JobId, ShortId, Username},
-    text::{read_lines, read_one_line},
+    text::{fold, read_lines, read_one_line},
     video::{Phase, Video, Visibility},
 };
 
@@ -105,6 +105,13 @@ impl Entry {
     /// See [`order_key`].
     pub fn key(&self) -> String {
         order_key(self.created_at, &self.short_id)
+    }
+
+    /// Whether it is finished and not HLS, as clips of older versions are.
+    pub fn is_to_move(&self) -> bool {
+        self.phase == Phase::Completed
+            && !self.damaged
+            && self.published.as_ref().is_some_and(|published| !published.hls)
     }
 
     fn is_deleted(&self) -> bool {
@@ -213,7 +220,7 @@ impl Tally {
 pub struct Query {
     /// Who asks.
     pub viewer: Viewer,
-    /// Words that the title must hold, whatever their case.
+    /// Words that the title must hold, folded as [`fold`] does.
     pub words: Vec<String>,
     /// Only this owner's.
     pub owner: Option<Username>,
@@ -222,7 +229,7 @@ pub struct Query {
 impl Query {
     /// A query for `viewer`, its search text cut into words.
     pub fn new(viewer: Viewer, text: &str, owner: Option<Username>) -> Self {
-        Self { viewer, words: text.split_whitespace().map(str::to_lowercase).collect(), owner }
+        Self { viewer, words: fold(text).split_whitespace().map(str::to_owned).collect(), owner }
     }
 
     /// Whether the entry belongs on the page.
@@ -231,7 +238,7 @@ impl Query {
             && self.owner.as_ref().is_none_or(|owner| *owner == entry.owner)
             && may_know(&self.viewer, &entry.owner, entry.visibility, &entry.phase)
             && (self.words.is_empty() || {
-                let title = entry.title.to_lowercase();
+                let title = fold(&entry.title);
                 self.words.iter().all(|word| title.contains(word))
             })
     }
@@ -308,9 +315,12 @@ mod tests {
     }
 
     #[test]
-    fn search_wants_all_words_in_any_case() {
+    fn search_wants_all_words_in_any_case_with_accents_or_without() {
         let ada = viewer("bob", Role::User);
         assert!(Query::new(ada.clone(), "LAKE clip", None).matches(&entry(1, 1)));
+        assert!(Query::new(ada.clone(), "läké", None).matches(&entry(1, 1)));
+        let accented = Entry { title: "Am Läke".into(), ..entry(1, 1) };
+        assert!(Query::new(ada.clone(), "lake", None).matches(&accented));
         assert!(!Query::new(ada.clone(), "lake sea", None).matches(&entry(1, 1)));
         assert!(!Query::new(ada, "", Some("carol".parse().expect("a name"))).matches(&entry(1, 1)));
     }

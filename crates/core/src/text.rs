@@ -1,5 +1,6 @@
 //! Text that people typed, without characters that change how the text around it is shown.
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use serde::{Deserialize, Deserializer};
 
 /// Characters that turn the direction of what stands beside them (Unicode UAX #9 §2), and those that were used so once.
@@ -34,6 +35,29 @@ pub fn lines(text: &str) -> String {
     text.trim().to_owned()
 }
 
+/// As search compares it: without case and accents ("Läke" is "lake"), and letters that only look otherwise as plain ones
+/// (NFKD). Letters that no decomposition takes apart go by their usual spelling; marks of other scripts stay, for there they
+/// are letters.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    // In lower case first: an "İ" decomposes to a letter that has yet to be.
+    for c in DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars().flat_map(char::to_lowercase)) {
+        match c {
+            '\u{300}'..='\u{36f}' => {}
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'ø' => folded.push('o'),
+            'đ' | 'ð' => folded.push('d'),
+            'ł' => folded.push('l'),
+            'ı' => folded.push('i'),
+            // Full-width capitals and the like are plain ones only now.
+            c => folded.extend(c.to_lowercase()),
+        }
+    }
+    folded
+}
+
 /// For serde: what was stored before it was cleaned at its way in, as [`one_line`].
 ///
 /// # Errors
@@ -66,6 +90,25 @@ mod tests {
             ("\u{202e}\n", ""),
         ] {
             assert_eq!(one_line(given), cleaned, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn search_knows_no_case_and_no_accents() {
+        for (typed, folded) in [
+            ("Läke", "lake"),
+            ("La\u{308}ke", "lake"),
+            ("LÄKE ÉTÉ Łódź", "lake ete lodz"),
+            ("Straße STRAẞE", "strasse strasse"),
+            ("smørrebrød Ærø", "smorrebrod aero"),
+            ("İstanbul ısı", "istanbul isi"),
+            ("Ｌａｋｅ ﬁn", "lake fin"),
+            ("озеро Ёлка", "озеро елка"),
+            ("がくせい", "か\u{3099}くせい"),
+            ("", ""),
+        ] {
+            assert_eq!(fold(typed), folded, "{typed}");
+            assert_eq!(fold(folded), folded, "{typed} again");
         }
     }
 

@@ -13,6 +13,9 @@ use crate::{
     walk::walk,
 };
 
+/// A shard of the listing, read to be summarised, takes as long as so many documents.
+const READS_OF_A_SHARD: usize = 10;
+
 /// How much one run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -48,6 +51,8 @@ pub async fn step_at(service: &Service, now: Timestamp, bounds: &Bounds) -> Resu
     let round = Round::begin(service, now).await?;
     let mut swept = take_looks(service, &round, bounds).await?;
     swept += remove_stray_plans(service).await?;
+    service.videos.list_what_lies().await?;
+    service.videos.summarise((bounds.reads / READS_OF_A_SHARD).max(1)).await?;
     match service.migrations.tend().await {
         // `clipset repair` sets it aside, and the end of the walk begins a new run.
         Err(error) if error.is_unreadable() => tracing::error!(%error, "older videos do not move to HLS"),

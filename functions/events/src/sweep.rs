@@ -66,21 +66,15 @@ pub async fn sweep_at(service: &Service, now: Timestamp, force: bool) -> Result<
     let due = take_looks(service, &round, &Bounds { looks: 1000, ..Bounds::default() }).await?;
     let seen = look(service, now, force).await?;
     let plan = plan(&seen);
-    let damaged =
-        seen.unreadable.iter().filter_map(|key| if let DocumentKey::Video(id) = key { Some(id) } else { None });
-    let damaged = damaged.chain(&seen.set_aside).cloned().collect();
-    let mut videos = seen.videos;
-    bury(service, &videos);
+    bury(service, &seen.videos);
     clear_tombstones(service);
     warn_of(&plan.held);
     keep_note(service, &seen.note, &plan.note).await?;
-    let gone: BTreeSet<_> = plan.actions.iter().filter_map(gone).cloned().collect();
-    videos.retain(|video| !gone.contains(&video.short_id));
     let mut swept = due;
     swept += do_all(service, plan.actions).await?;
-    let mended = service.videos.reindex(&videos).await?;
+    let mended = service.videos.reindex().await?;
     swept.entries += mended.updated + mended.removed;
-    service.videos.mark_damaged(&damaged).await?;
+    service.videos.summarise(usize::MAX).await?;
     start_migration(service).await?;
     Ok(swept)
 }
@@ -115,14 +109,6 @@ pub(crate) async fn do_all(service: &Service, actions: Vec<Action>) -> Result<Sw
         swept.actions += 1;
     }
     Ok(swept)
-}
-
-/// The clip that a step ends.
-pub(crate) fn gone(action: &Action) -> Option<&ShortId> {
-    match action {
-        Action::RemoveVideo(video) | Action::Abandon(video) | Action::Expire(video) => Some(&video.short_id),
-        _ => None,
-    }
 }
 
 /// Says in the log what is held back for more than its time.

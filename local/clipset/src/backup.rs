@@ -39,7 +39,7 @@ const LOCK: &str = ".lock";
 const PARALLEL: usize = 8;
 
 /// What is of the moment: runners tell it again, people sign in again, the days of orphans and the walk begin anew.
-const PASSING: [&str; 7] = [
+const PASSING: [&str; 9] = [
     "jobs/marker.json",
     DocumentKey::RUNNERS,
     DocumentKey::ATTEMPTS,
@@ -47,6 +47,8 @@ const PASSING: [&str; 7] = [
     "catalog/probes/",
     DocumentKey::ORPHANS,
     DocumentKey::WALK,
+    DocumentKey::SUMMARIES,
+    DocumentKey::WAITING,
 ];
 
 /// `clipset backup`.
@@ -105,9 +107,8 @@ pub async fn restore(args: &FolderArgs) -> Result<()> {
     folder.give_media(bucket, &media, &clips).await?;
     folder.give_documents(bucket, &jobs).await?;
     service.jobs.announce().await?;
-    let videos = service.videos.all().await?.videos;
-    service.videos.reindex(&videos).await?;
-    output::line(format!("{} objects are back, of {} clips", checked.len(), videos.len()));
+    let listed = service.videos.reindex().await?;
+    output::line(format!("{} objects are back, of {} clips", checked.len(), listed.videos));
     Ok(())
 }
 
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_of_the_moment_is_left_out() {
         assert!(is_document("settings.json") && is_document("jobs/queue/x") && is_document("accounts/users/ada.json"));
-        assert!(!is_document("catalog/orphans/0a.json"));
+        assert!(!is_document("catalog/orphans/0a.json") && !is_document("catalog/summaries/0.json"));
         assert!(!is_document("jobs/runners/one.json") && !is_document("accounts/sessions/x.json"));
     }
 }

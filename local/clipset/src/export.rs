@@ -1,7 +1,7 @@
 //! `clipset export`: clips as plain files: the original, else the MP4, else the stream joined to one; and a JSON beside it.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     ffi::OsString,
     fs::{self, File},
     io,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clipset_bucket::{Bucket, BucketError};
+use clipset_bucket::{Bucket, BucketError, SomeVideos, Videos};
 use clipset_core::{
     id::{EncodeId, RenditionName, ShortId},
     key::MediaKey,
@@ -33,6 +33,9 @@ use crate::{
 
 /// Files that are not whole yet stand below it, in the folder itself, so that they can be renamed into place.
 const UNFINISHED: &str = ".clipset-export";
+
+/// Records that are read together.
+const PART: usize = 1000;
 
 /// Segments on their way at once.
 const PARALLEL: usize = 4;
@@ -84,36 +87,65 @@ enum Form {
 pub async fn export(args: &ExportArgs) -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
-    let mut failed = Vec::new();
-    let mut videos = match &args.short_id {
-        Some(id) => vec![service.videos.get(id).await?.with_context(|| format!("there is no clip {id}"))?.value],
-        None => {
-            let found = service.videos.all().await?;
-            failed.extend(found.unreadable.iter().map(ToString::to_string));
-            found.videos
-        }
+    let videos = &service.videos;
+    let mut part = match &args.short_id {
+        Some(id) => one(videos, id).await?,
+        None => videos.part(None, PART).await?,
     };
-    videos.retain(|video| !video.is_deleted());
-    ensure!(args.all || !videos.is_empty(), "this clip was deleted");
-    videos.sort_by_key(|video| video.created_at);
-    let all = videos.len() + failed.len();
-    let folder = Folder::open(&args.folder)?;
-    for id in &failed {
-        output::line(format!("failed {id}: its record cannot be read"));
+    let mut export =
+        Export { folder: Folder::open(&args.folder)?, bucket: &service.bucket, all: 0, failed: Vec::new() };
+    loop {
+        let after = part.after.take();
+        export.take(part).await;
+        let Some(after) = after else { break };
+        part = videos.part(Some(&after), PART).await?;
     }
-    for video in &videos {
-        match folder.export(&service.bucket, video).await {
-            Ok(line) => output::line(line),
-            Err(error) => {
-                output::line(format!("failed {} {:?}: {}", video.short_id, video.title, output::sentence(&error)));
-                failed.push(video.short_id.to_string());
-            }
-        }
+    if args.all {
+        let aside = videos.some(videos.set_aside().await?).await?;
+        // One that was written anew has had its turn.
+        export.take(SomeVideos { videos: Vec::new(), ..aside }).await;
     }
+    let Export { all, failed, .. } = export;
     if !failed.is_empty() {
         bail!("{} of {} clips were not exported: {}", failed.len(), all, failed.join(", "));
     }
     Ok(())
+}
+
+async fn one(videos: &Videos, id: &ShortId) -> Result<SomeVideos> {
+    let video = videos.get(id).await?.with_context(|| format!("there is no clip {id}"))?.value;
+    ensure!(!video.is_deleted(), "this clip was deleted");
+    Ok(SomeVideos { videos: vec![video], ..SomeVideos::default() })
+}
+
+/// One run, clip by clip.
+struct Export<'a> {
+    folder: Folder,
+    bucket: &'a Bucket,
+    all: usize,
+    failed: Vec<String>,
+}
+
+impl Export<'_> {
+    /// Exports these, the oldest first.
+    async fn take(&mut self, mut part: SomeVideos) {
+        part.videos.retain(|video| !video.is_deleted());
+        part.videos.sort_by_key(|video| video.created_at);
+        self.all += part.videos.len() + part.unreadable.len();
+        for id in part.unreadable {
+            output::line(format!("failed {id}: its record cannot be read"));
+            self.failed.push(id.to_string());
+        }
+        for video in part.videos {
+            match self.folder.export(self.bucket, &video).await {
+                Ok(line) => output::line(line),
+                Err(error) => {
+                    output::line(format!("failed {} {:?}: {}", video.short_id, video.title, output::sentence(&error)));
+                    self.failed.push(video.short_id.to_string());
+                }
+            }
+        }
+    }
 }
 
 /// The folder that is written to, held by this process alone.
@@ -122,7 +154,7 @@ struct Folder {
     unfinished: PathBuf,
     _lock: File,
     /// What earlier exports wrote, by short id.
-    before: BTreeMap<ShortId, Exported>,
+    before: HashMap<ShortId, ExportedFile>,
     tools: Tools,
 }
 
@@ -139,14 +171,14 @@ impl Folder {
                 fs::remove_dir_all(left).with_context(unwritable)?;
             }
         }
-        let mut before = BTreeMap::new();
+        let mut before = HashMap::new();
         for entry in fs::read_dir(path).with_context(unwritable)? {
             let name = entry.with_context(unwritable)?.path();
             if name.extension().is_some_and(|extension| extension == "json")
                 && let Ok(text) = fs::read(&name)
                 && let Ok(exported) = serde_json::from_slice::<Exported>(&text)
             {
-                before.insert(exported.short_id.clone(), exported);
+                before.insert(exported.short_id, exported.file);
             }
         }
         Ok(Self { path: path.to_owned(), unfinished, _lock: lock, before, tools: Tools::default() })
@@ -156,9 +188,9 @@ impl Folder {
     async fn export(&self, bucket: &Bucket, video: &Video) -> Result<String> {
         let id = &video.short_id;
         if let Some(before) = self.before.get(id)
-            && self.is_whole(&before.file).await
+            && self.is_whole(before).await
         {
-            return Ok(format!("there already {:?}", before.file.name));
+            return Ok(format!("there already {:?}", before.name));
         }
         let work = TempDir::new_in(&self.unfinished).context("the folder cannot be written to")?;
         let (from, file, extension) = self.fetch(bucket, video, work.path()).await?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use clipset_bucket::Reindexed;
 use clipset_core::{migration::Failed, settings::OutputFormat, signing::SigningSecret};
 use clipset_service::Service;
 use rand::distr::{Alphanumeric, SampleString as _};
@@ -57,12 +58,10 @@ pub fn secret(args: &SecretArgs) -> Result<()> {
 pub async fn reindex() -> Result<()> {
     enter_local_system()?;
     let service = Service::from_env().await?;
-    let found = service.videos.all().await?;
-    let mended = service.videos.reindex(&found.videos).await?;
-    service.videos.mark_damaged(&found.unreadable.iter().cloned().collect()).await?;
-    let (updated, removed) = (mended.updated, mended.removed);
-    output::line(format!("{} videos: {updated} entries updated, {removed} removed", found.videos.len()));
-    found.unreadable.iter().for_each(|id| output::line(format!("the record of {id} cannot be read")));
+    let Reindexed { videos, updated, removed, unreadable } = service.videos.reindex().await?;
+    service.videos.summarise(usize::MAX).await?;
+    output::line(format!("{videos} videos: {updated} entries updated, {removed} removed"));
+    unreadable.iter().for_each(|id| output::line(format!("the record of {id} cannot be read")));
     Ok(())
 }
 

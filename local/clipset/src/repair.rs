@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use clipset_bucket::{AllVideos, BucketError, DAMAGED_FOLDER, loggable};
+use clipset_bucket::{BucketError, DAMAGED_FOLDER, loggable};
 use clipset_core::{
     Timestamp,
     account::{Account, Attempts, Invitation, Role, Session},
@@ -11,11 +11,12 @@ use clipset_core::{
     id::{JobId, Username},
     job::{Job, JobKind},
     key::DocumentKey,
-    listing::{Shard, Tally},
+    listing::{Entry, Shard, Tally},
     migration::{Migration, Planned},
     quota::{Charge, Quota, WEEK},
     settings::SettingsDocument,
     share::Share,
+    summary::Summaries,
     video::Video,
 };
 use clipset_events::{Walk, buried::Ends, dispatch::Dispatch, note::Note};
@@ -107,6 +108,8 @@ async fn fault(service: &Service, kind: &DocumentKey, key: &str) -> Result<Optio
         DocumentKey::Video(_) => why::<Video>(&body),
         DocumentKey::Import(_) => why::<Record>(&body),
         DocumentKey::Shard(_) => why::<Shard>(&body),
+        DocumentKey::Summaries(_) => why::<Summaries>(&body),
+        DocumentKey::Waiting(..) => why::<Entry>(&body),
         DocumentKey::Job(_) => why::<Job>(&body),
         DocumentKey::QueueEntry(entry) => Job::id_of_entry(entry).err().map(|error| error.to_string()),
         DocumentKey::JobMarker | DocumentKey::Leftover(_) => why::<Value>(&body),
@@ -139,12 +142,15 @@ fn treatment(kind: &DocumentKey) -> (&'static str, Option<&'static str>) {
         DocumentKey::Shard(_) => ("written anew from the clips' records", None),
         DocumentKey::JobMarker | DocumentKey::LastSettings => ("written anew", None),
         DocumentKey::QueueEntry(_) => ("set aside; unfinished jobs are in the queue again", None),
+        DocumentKey::Waiting(..) => ("set aside; the listing follows the clip's record", None),
         DocumentKey::Job(_) => ("set aside; begun anew if it was not done", None),
         DocumentKey::Quota(_) => ("set aside; counted anew from the member's clips", None),
         DocumentKey::Migration | DocumentKey::MigrationPlan(..) => ("set aside; the next sweep begins a new run", None),
         DocumentKey::Dispatch(_) | DocumentKey::Runner(_) => ("set aside; made again by itself", None),
         DocumentKey::Leftover(_) => ("set aside; what the job left is an orphan now", None),
-        DocumentKey::Due(..) | DocumentKey::Walk | DocumentKey::Tally => ("set aside; begun anew", None),
+        DocumentKey::Due(..) | DocumentKey::Walk | DocumentKey::Tally | DocumentKey::Summaries(_) => {
+            ("set aside; begun anew", None)
+        }
         DocumentKey::Orphans(_) => ("set aside; the days of orphans begin anew", None),
         DocumentKey::Buried => ("set aside; tombstones that have ended go with the next that ends", None),
         DocumentKey::Session(_) => ("set aside; the device signs in again", None),
@@ -194,11 +200,9 @@ fn stand_in(name: &Username) -> Account {
 
 /// Makes again what follows from the documents that can be read; also what a run before this one did not come to.
 async fn derive(service: &Service) -> Result<()> {
-    let AllVideos { videos, unreadable, .. } = service.videos.all().await?;
-    let unreadable = unreadable.into_iter().filter(|id| videos.iter().all(|video| video.short_id != *id)).collect();
+    let videos = service.videos.all().await?.videos;
     let aside = set_aside(service).await?;
-    service.videos.reindex(&videos).await?;
-    service.videos.mark_damaged(&unreadable).await?;
+    service.videos.reindex().await?;
     for kind in &aside {
         match kind {
             DocumentKey::Quota(owner) => match service.bucket.create(kind, &quota(owner, &videos)).await {

@@ -6,24 +6,24 @@ use clipset_core::{
     account::{Role, Viewer},
     id::{EncodeId, ShortId},
     key::DocumentKey,
-    listing::{FIRST_SHARD, Query, SHARD_LIMIT, Shard},
+    listing::{Entry, FIRST_SHARD, Query, SHARD_LIMIT, Shard},
     video::{Upload, Video},
 };
 use clipset_tests::stores::Store;
 
 super::on_every_store!(videos_are_listed_newest_first_by_pages);
 
-fn video(number: i64) -> Video {
+pub(crate) fn video(number: i64) -> Video {
     let upload = Upload { original: Some(EncodeId::random()), upload_id: "u".into(), file_name: "clip.mp4".into() };
     let at = Timestamp::from_second(1_800_000_000 + number).unwrap();
     Video::begin(ShortId::random(), "ada".parse().unwrap(), format!("Clip {number}"), upload, at)
 }
 
-fn everything() -> Query {
+pub(crate) fn everything() -> Query {
     Query::new(Viewer { username: "root".parse().unwrap(), role: Role::Admin }, "", None)
 }
 
-async fn titles(bucket: &Bucket, limit: usize) -> Vec<String> {
+pub(crate) async fn titles(bucket: &Bucket, limit: usize) -> Vec<String> {
     let videos = Videos::new(bucket.clone());
     let (mut titles, mut cursor) = (Vec::new(), None);
     loop {
@@ -53,7 +53,7 @@ async fn videos_are_listed_newest_first_by_pages(store: Store) {
 async fn a_library_listed_at_once_stands_in_small_shards() {
     let store = clipset_tests::stores::embedded().await;
     let library: Vec<Video> = (0..1000).map(|number| video(number * 7 % 1000)).collect();
-    Videos::new(store.bucket.clone()).reindex(&library).await.unwrap();
+    Videos::new(store.bucket.clone()).relist(&library).await.unwrap();
     let names = store.bucket.children("catalog/shards/").await.unwrap();
     let mut held = 0;
     for name in &names {
@@ -95,6 +95,35 @@ async fn shards_split_while_four_processes_add_and_change_and_nothing_is_lost() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn thirty_processes_that_change_the_newest_shard_at_once_lose_nothing_and_leave_nothing_lying() {
+    let store = clipset_tests::stores::embedded().await;
+    let shared = clipset_bucket::shared_config("us-east-1").await;
+    let writers = (0..30).map(|number| {
+        // A connection of its own, as another function has.
+        let videos = Videos::new(Bucket::connect_as(&store.config, &shared));
+        async move { videos.create(&video(number)).await }
+    });
+    futures_util::future::try_join_all(writers).await.unwrap();
+    let expected: Vec<_> = (0..30).rev().map(|number| format!("Clip {number}")).collect();
+    assert_eq!(titles(&store.bucket, 100).await, expected);
+    assert_eq!(store.bucket.keys(DocumentKey::WAITING).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_writer_left_lying_is_listed() {
+    let store = clipset_tests::stores::embedded().await;
+    let videos = Videos::new(store.bucket.clone());
+    let clip = video(1);
+    let lying = DocumentKey::Waiting(FIRST_SHARD.into(), clip.short_id.clone(), clip.revision);
+    store.bucket.put(&lying, &Entry::from(&clip)).await.unwrap();
+    let damaged = DocumentKey::Waiting(FIRST_SHARD.into(), ShortId::random(), 1);
+    store.bucket.put(&damaged, &"damaged").await.unwrap();
+    assert_eq!(videos.list_what_lies().await.unwrap(), 2);
+    assert_eq!(titles(&store.bucket, 10).await, ["Clip 1"]);
+    assert_eq!(videos.list_what_lies().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reindex_mends_what_a_kill_between_document_and_listing_left() {
     let store = clipset_tests::stores::embedded().await;
     let videos = Videos::new(store.bucket.clone());
@@ -104,13 +133,13 @@ async fn reindex_mends_what_a_kill_between_document_and_listing_left() {
     }
     store.bucket.remove(&DocumentKey::Video(ghost.short_id.clone())).await.unwrap();
     store.bucket.create(&DocumentKey::Video(unlisted.short_id.clone()), &unlisted).await.unwrap();
-    let mended = videos.reindex(&videos.all().await.unwrap().videos).await.unwrap();
+    let mended = videos.reindex().await.unwrap();
     assert_eq!((mended.videos, mended.updated, mended.removed), (2, 1, 1));
     assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 1"]);
 
     store.bucket.put(&DocumentKey::Shard(FIRST_SHARD.into()), &"damaged").await.unwrap();
     assert_eq!(videos.page(&everything(), None, 10).await.unwrap().entries.len(), 0, "no other shard is there");
-    videos.reindex(&videos.all().await.unwrap().videos).await.unwrap();
+    videos.reindex().await.unwrap();
     assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 1"]);
 }
 
@@ -134,6 +163,6 @@ async fn a_record_that_cannot_be_read_is_named_and_keeps_its_place_in_the_listin
     let mut both = vec![damaged.short_id, set_aside.short_id.clone()];
     both.sort();
     assert_eq!((found.unreadable, found.set_aside), (both, vec![set_aside.short_id]));
-    videos.reindex(&found.videos).await.unwrap();
+    assert_eq!(videos.reindex().await.unwrap().unreadable.len(), 2);
     assert_eq!(titles(&store.bucket, 10).await, ["Clip 3", "Clip 2", "Clip 1"]);
 }

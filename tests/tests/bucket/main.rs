@@ -4,6 +4,7 @@
 mod documents;
 mod listing;
 mod media;
+mod search;
 mod strangers;
 
 /// The same checks against each store, a test each.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clipset_core::{
     id::ShortId,
     key::DocumentKey,
-    listing::{Entry, Tally},
+    listing::{Entry, SHARD_LIMIT, Tally},
     video::Video,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -79,7 +79,7 @@ impl Videos {
     /// # Errors
     /// [`BucketError`].
     pub async fn tally(&self) -> Result<Tally, BucketError> {
-        if self.shard_count().await? > COUNTED_AT_ONCE {
+        if self.listing.count(COUNTED_AT_ONCE + 1).await? > COUNTED_AT_ONCE {
             let walked = self.bucket.read::<Tally>(&DocumentKey::Tally).await?;
             return Ok(walked.map(|found| found.value).unwrap_or_default());
         }
@@ -88,12 +88,12 @@ impl Videos {
         Ok(tally)
     }
 
-    /// How many shards there are.
+    /// How many clips the listing holds, about, and rather too many.
     ///
     /// # Errors
     /// [`BucketError`].
-    pub async fn shard_count(&self) -> Result<usize, BucketError> {
-        self.listing.count().await
+    pub async fn about_how_many(&self) -> Result<usize, BucketError> {
+        Ok(self.listing.count_all().await? * SHARD_LIMIT)
     }
 
     /// Mends the entries `doubted` of one shard: those without a document go, and those whose document cannot be read

@@ -1,15 +1,12 @@
 //! Handing all clips of one member over to another, as when somebody leaves.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use clipset_bucket::UpdateError;
 use clipset_core::{
     account::Viewer,
-    id::{ShareId, ShortId, Username},
+    id::{ShortId, Username},
     key::DocumentKey,
     listing::{Query, SHARD_LIMIT},
     share::Share,
@@ -82,17 +79,13 @@ pub(crate) async fn transfer(
     if clips.is_empty() && account(&service, &from).await?.is_none() {
         return Err(no_such_user());
     }
-    let shares = shares(&service).await?;
     let mut done = Transferred { remaining: clips.len() as u64, ..Transferred::default() };
     let until = Instant::now() + PATIENCE;
     for chunk in clips.chunks(CHUNK) {
         if Instant::now() > until {
             break;
         }
-        let moves = chunk.iter().map(|id| {
-            let shares = shares.get(id).map(Vec::as_slice).unwrap_or_default();
-            hand_over(&service, id, shares, &from, &to)
-        });
+        let moves = chunk.iter().map(|id| hand_over(&service, id, &from, &to));
         // Collected first: the compiler cannot see that a closure held over an await is for every lifetime.
         let moves: Vec<_> = moves.collect();
         let outcomes: Vec<Outcome> = stream::iter(moves).buffer_unordered(PARALLEL).try_collect().await?;
@@ -116,15 +109,9 @@ pub(crate) async fn transfer(
 }
 
 /// The shares that `from` made of the clip go first, so that a kill in between leaves the clip to be found again.
-async fn hand_over(
-    service: &Service,
-    id: &ShortId,
-    shares: &[ShareId],
-    from: &Username,
-    to: &Username,
-) -> Result<Outcome, Problem> {
-    for share in shares {
-        let key = DocumentKey::Share(share.clone());
+async fn hand_over(service: &Service, id: &ShortId, from: &Username, to: &Username) -> Result<Outcome, Problem> {
+    for key in service.bucket.keys(&format!("{}{id}", DocumentKey::SHARES)).await? {
+        let Some(key @ DocumentKey::Share(_)) = DocumentKey::parse(&key) else { continue };
         let changed = service.bucket.update(&key, |share: &mut Share| {
             if share.created_by == *from {
                 share.created_by.clone_from(to);
@@ -170,16 +157,4 @@ async fn clips_of(service: &Service, admin: Viewer, owner: &Username) -> Result<
             None => return Ok(clips),
         }
     }
-}
-
-/// Every share there is, by its clip.
-async fn shares(service: &Service) -> Result<HashMap<ShortId, Vec<ShareId>>, Problem> {
-    let keys = service.bucket.keys(DocumentKey::SHARES).await?;
-    let ids = keys.iter().filter_map(|key| match DocumentKey::parse(key)? {
-        DocumentKey::Share(id) => Some(id),
-        _ => None,
-    });
-    let mut shares: HashMap<ShortId, Vec<ShareId>> = HashMap::new();
-    ids.for_each(|id| shares.entry(id.video()).or_default().push(id));
-    Ok(shares)
 }

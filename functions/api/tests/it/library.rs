@@ -139,7 +139,7 @@ async fn six_hundred_videos_come_page_by_page_newest_first_and_none_twice() {
             app.service.bucket.create(&DocumentKey::Video(video.short_id.clone()), video).await.unwrap();
         })
         .await;
-    app.service.videos.reindex(&videos).await.unwrap();
+    app.service.videos.reindex().await.unwrap();
     for (query, step) in [("limit=100", 1), ("limit=100&owner=bob", 3)] {
         let mut seen = Vec::new();
         let mut cursor = String::new();

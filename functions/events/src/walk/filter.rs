@@ -1,9 +1,11 @@
 //! What a walk has met, in ten bits for each thing: it may say that it met something it did not, and never the other way
 //! round. So what it did not meet is surely named by no document, and the few that it keeps wrongly differ each time.
 
-use clipset_core::id::{EncodeId, ShortId};
+use clipset_core::{
+    bloom::places,
+    id::{EncodeId, ShortId},
+};
 use rand::RngExt as _;
-use sha2::{Digest as _, Sha256};
 
 /// Of ten bits for each thing, seven are set: one in a hundred is taken for another.
 const BITS_FOR_EACH: usize = 10;
@@ -59,18 +61,13 @@ impl Filter {
         self.places(met).all(|at| self.0[SALT + at / 8] & (1 << (at % 8)) != 0)
     }
 
-    /// A hash that no release of Rust changes, since a walk may outlast an update.
     fn places(&self, met: Met<'_>) -> impl Iterator<Item = usize> + use<> {
         let text = match met {
             Met::Entry(id, revision) => format!("entry {id} {revision}"),
             Met::Document(id) => format!("document {id}"),
             Met::Named(id) => format!("named {id}"),
         };
-        let hash = Sha256::new().chain_update(&self.0[..SALT]).chain_update(text).finalize();
-        let half = |from: usize| hash[from..from + 8].iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
-        let (one, other) = (half(0), half(8) | 1);
-        let bits = (self.0.len() - SALT) as u64 * 8;
-        (0..SET_FOR_EACH).map(move |n| (one.wrapping_add(n.wrapping_mul(other)) % bits) as usize)
+        places(&self.0[..SALT], &text, (self.0.len() - SALT) as u64 * 8, SET_FOR_EACH)
     }
 }
 

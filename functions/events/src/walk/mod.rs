@@ -14,7 +14,7 @@ mod state;
 use std::time::Instant;
 
 use clipset_bucket::{BucketError, Etag};
-use clipset_core::{id::EncodeId, key::DocumentKey, listing::SHARD_LIMIT};
+use clipset_core::{id::EncodeId, key::DocumentKey};
 use clipset_service::Service;
 use sha2::{Digest as _, Sha256};
 
@@ -112,8 +112,7 @@ async fn keep(service: &Service, walk: &Walk, etag: Option<Etag>, old: Option<Na
 /// The filter of a lap that begins now, with what jobs are writing. Filters that killed runs left behind go.
 async fn begin(service: &Service, walk: &mut Walk) -> Result<Filter, BucketError> {
     service.bucket.remove_all(NAMES).await?;
-    let shards = service.videos.shard_count().await?;
-    let mut met = Filter::sized(shards * SHARD_LIMIT * MET_FOR_EACH_CLIP);
+    let mut met = Filter::sized(service.videos.about_how_many().await? * MET_FOR_EACH_CLIP);
     let (jobs, unreadable) = service.jobs.unswept().await?;
     walk.met_unreadable(unreadable.into_iter().map(DocumentKey::Job));
     for id in jobs.iter().flat_map(|job| job.writing.iter().chain(&job.abandoned)) {

@@ -7,7 +7,7 @@ use clipset_core::{
     id::{EncodeId, ShortId, Username},
     key::DocumentKey,
     quota::Charge,
-    video::{Phase, Video},
+    video::Video,
 };
 
 use super::{Met, Place, Run};
@@ -57,8 +57,7 @@ impl Run<'_> {
         // One that was marked as damaged, and can be read again, is not as its document is.
         for entry in shards.iter().flat_map(|(_, entries)| entries).filter(|entry| !entry.damaged) {
             self.met.add(Met::Entry(&entry.short_id, entry.revision));
-            let finished = entry.phase == Phase::Completed;
-            self.walk.migrate |= finished && entry.published.as_ref().is_some_and(|published| !published.hls);
+            self.walk.migrate |= entry.is_to_move();
         }
         let after = shards.last().filter(|_| shards.len() == SHARDS).map(|(name, _)| name.clone());
         if after.is_none() {

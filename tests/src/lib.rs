@@ -6,6 +6,7 @@ pub mod lambda;
 pub mod library;
 pub mod measure;
 pub mod media;
+pub mod memory;
 pub mod namespace;
 pub mod nginx;
 pub mod process;

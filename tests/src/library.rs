@@ -11,6 +11,8 @@ use clipset_core::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
+use crate::memory::Memory;
+
 /// Documents written at once.
 const PARALLEL: usize = 32;
 
@@ -53,12 +55,40 @@ pub async fn store(bucket: &Bucket, videos: &[Video]) {
     stream::iter(writes).buffer_unordered(PARALLEL).try_for_each(async |_| Ok(())).await.expect("stored");
     let mut entries: Vec<_> = videos.iter().map(Entry::from).collect();
     entries.sort_by_cached_key(Entry::key);
-    // As splits leave them: two thirds full.
-    for (n, entries) in entries.chunks(SHARD_LIMIT * 2 / 3).enumerate() {
-        let name = if n == 0 { FIRST_SHARD.to_owned() } else { entries[0].key() };
-        let shard = Shard { entries: entries.to_vec() };
-        bucket.put(&DocumentKey::Shard(name), &shard).await.expect("listed");
+    for (n, entries) in entries.chunks(IN_A_SHARD).enumerate() {
+        let (key, shard) = shard(n, entries.to_vec());
+        bucket.put(&key, &shard).await.expect("listed");
     }
+}
+
+/// The same of `clips` videos into memory, made as they are stored, from the newest; gives the first `kept` of them.
+///
+/// # Panics
+/// Never: documents have string keys.
+pub fn store_in_memory(objects: &Memory, clips: usize, kept: usize, video: impl Fn(usize) -> Video) -> Vec<Video> {
+    let mut first = Vec::new();
+    for n in 0..clips.div_ceil(IN_A_SHARD) {
+        let videos: Vec<Video> = (n * IN_A_SHARD..clips.min((n + 1) * IN_A_SHARD)).map(&video).collect();
+        for video in &videos {
+            objects
+                .put(DocumentKey::Video(video.short_id.clone()).to_string(), serde_json::to_vec(video).expect("JSON"));
+        }
+        let mut entries: Vec<_> = videos.iter().map(Entry::from).collect();
+        entries.sort_by_cached_key(Entry::key);
+        let (key, shard) = shard(n, entries);
+        objects.put(key.to_string(), serde_json::to_vec(&shard).expect("JSON"));
+        let missing = kept - first.len();
+        first.extend(videos.into_iter().take(missing));
+    }
+    first
+}
+
+/// A shard as splits leave them: two thirds full.
+const IN_A_SHARD: usize = SHARD_LIMIT * 2 / 3;
+
+fn shard(n: usize, entries: Vec<Entry>) -> (DocumentKey, Shard) {
+    let name = if n == 0 { FIRST_SHARD.to_owned() } else { entries[0].key() };
+    (DocumentKey::Shard(name), Shard { entries })
 }
 
 /// Stores `content` as the MP4 of each video.

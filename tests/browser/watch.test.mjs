@@ -77,6 +77,14 @@ test('the player is used by keyboard alone', async () => {
     })
     assert.equal(Math.round(await currentTime(page)), 14, `keys on ${target}`)
   }
+  await press('End', 'currentTime', (time) => Math.abs(time - 24) < 0.2)
+  await press('Home', 'currentTime', (time) => time === 0)
+  await press('5', 'currentTime', (time) => Math.abs(time - 12) < 0.5)
+  const shown = await numberShown(page)
+  for (const [key, from] of [['.', 0], ['.', 1], [',', 2]]) {
+    await page.keyboard.press(key)
+    await until(`one picture after ${key}`, async () => (await numberShown(page)) === shown + from + (key === '.' ? 1 : -1), { seconds: 10 })
+  }
   await press('0', 'currentTime', (time) => time === 0)
   await press('m', 'muted', (muted) => muted)
   await press('>', 'playbackRate', (rate) => rate > 1)
@@ -85,6 +93,10 @@ test('the player is used by keyboard alone', async () => {
   await inspect(page, 'watch-theatre')
   await press('t', 'clientWidth', (width) => width < 1250, picture)
   await press(' ', 'paused', (paused) => !paused)
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('One picture back or on').waitFor()
+  await inspect(page, 'shortcuts')
+  await page.keyboard.press('Escape')
 
   // Every control is reached, in order, and says what it is.
   const names = []
@@ -103,6 +115,41 @@ test('the player is used by keyboard alone', async () => {
   }
   await page.keyboard.press('Enter')
   await until('the whole screen', () => page.evaluate(() => document.fullscreenElement?.localName === 'media-controller'))
+  await page.keyboard.press('Escape')
+  await page.evaluate(() => document.activeElement?.blur())
+  await page.keyboard.press('/')
+  await until('the search', () => page.evaluate(() => document.activeElement?.type === 'search'))
+  await browser.close()
+})
+
+test('on a phone a tap shows and hides the controls, two leap, and what stands has a large button', async () => {
+  const browser = await watch(undefined, { hasTouch: true, viewport: { width: 390, height: 740 } })
+  const { page } = browser
+  await playing(page)
+  await pause(page)
+  await seek(page, 4)
+  const big = page.locator('.big')
+  await big.waitFor()
+  await inspect(page, 'watch-standing')
+  await page.setViewportSize({ width: 390, height: 740 })
+  await big.tap()
+  await until('play', () => page.locator('video').evaluate((video) => !video.paused))
+  await big.waitFor({ state: 'hidden' })
+  const box = await page.locator('video').boundingBox()
+  const tap = (part) => page.touchscreen.tap(box.x + box.width * part, box.y + box.height / 3)
+  const shown = () => page.locator('media-controller').evaluate((controller) => !controller.hasAttribute('userinactive'))
+  await until('no controls', async () => !(await shown()))
+  await tap(0.5)
+  await until('controls', shown)
+  await tap(0.5)
+  await until('no controls', async () => !(await shown()))
+  await pause(page)
+  for (const [side, seconds] of [[0.8, 14], [0.2, 4]]) {
+    await seek(page, side > 0.5 ? 4 : 14)
+    await tap(side)
+    await tap(side)
+    await until(`second ${seconds}`, async () => Math.abs((await currentTime(page)) - seconds) < 0.1, { seconds: 5 })
+  }
   await browser.close()
 })
 

@@ -21,9 +21,6 @@ import type { MediaController } from 'media-chrome/dist/media-controller.js'
 
 export type { MediaController }
 
-/** What media-chrome understands as keys; the rest is the page's. */
-export const KEYS = new Set([' ', 'k', 'm', 'f', 'j', 'l', 'p', '<', '>', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'])
-
 /**
  * Has media-chrome look at the video itself before it answers a key. It knows what the video's last event told, so
  * that the second of two keys pressed quickly would go on from where the first did.

@@ -1,6 +1,6 @@
 // Uploading in the page: choosing, sending, going on.
 import assert from 'node:assert/strict'
-import { appendFileSync, copyFileSync, statSync } from 'node:fs'
+import { appendFileSync, copyFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { inspect, openBrowser, screenshot, signIn, until } from './harness.mjs'
@@ -74,7 +74,64 @@ test('files dropped on the page are taken', async () => {
   await drag('dragOver', 20)
   await drag('drop', 20)
   await page.getByLabel('Title of lake_trip.mp4').waitFor()
-  await page.getByText('Choose videos, or drop them here').waitFor()
+  await page.getByText('Let go to add them').waitFor({ state: 'detached' })
+  // What is nothing to watch is told so at once, and nothing of it is sent.
+  const sent = countParts(page)
+  const letter = join(stack.folder, 'letter.mp4')
+  writeFileSync(letter, 'Dear grandmother, this is a letter and no video. '.repeat(100))
+  await choose(page, letter)
+  await page.getByRole('alert').getByText('This is a text. Clipset takes videos, sound, and moving GIFs.').waitFor()
+  await inspect(page, 'upload-kind')
+  assert.deepEqual(sent, [])
+  await browser.close()
+})
+
+test('from a file on the desk to its link takes one press, and the upload goes on from page to page', async () => {
+  const browser = await openBrowser({ permissions: ['clipboard-read', 'clipboard-write'] })
+  const { page, context } = browser
+  await signIn(page, stack)
+  // Two parts pass; the others wait for `open`.
+  let open
+  const opened = new Promise((resolve) => (open = resolve))
+  let begun = 0
+  await page.route(/partNumber=/, async (route) => {
+    if (route.request().method() === 'PUT' && ++begun > 2) await opened
+    await route.continue().catch(() => undefined)
+  })
+  let presses = 0
+  await page.exposeFunction('pressed', () => presses++)
+  await page.evaluate(() => addEventListener('pointerdown', () => globalThis.pressed(), true))
+  const desk = join(stack.folder, 'desk.mp4')
+  copyFileSync(large, desk)
+  const devtools = await context.newCDPSession(page)
+  const data = { items: [], files: [desk], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await devtools.send('Input.dispatchDragEvent', { type, x: 200, y: 200, data })
+  const tray = page.getByRole('complementary', { name: 'Uploads' })
+  await tray.getByRole('button', { name: 'Copy the link to desk' }).click()
+  const copied = await until('the link', async () => {
+    const text = await page.evaluate(() => navigator.clipboard.readText())
+    return text.startsWith(`${stack.url}/v/`) && text
+  })
+  assert.equal(presses, 1)
+  await until('the first parts', async () => /^[1-9]\d? % · /.test(await page.title()))
+  await inspect(page, 'library-uploading')
+  await page.getByRole('link', { name: /Your account/ }).click()
+  await page.getByRole('heading', { name: 'Password' }).waitFor()
+  await tray.getByText(/Uploading · \d+ %/).waitFor()
+  assert.match(await page.title(), /^\d+ % · Your account – Clipset$/)
+
+  // A reload takes the file away; chosen again, it goes on.
+  page.on('dialog', (dialog) => dialog.accept())
+  await page.reload()
+  await tray.getByText('Choose desk.mp4 again to go on').waitFor()
+  await inspect(page, 'account-interrupted')
+  open()
+  await tray.locator('input[type=file]').setInputFiles(desk)
+  await tray.getByText('Ready to watch').waitFor({ timeout: 120_000 })
+  await tray.getByRole('link', { name: 'desk' }).click()
+  await page.waitForURL(copied)
+  await page.getByRole('heading', { name: 'desk' }).waitFor()
+  assert.equal(await page.title(), 'desk – Clipset')
   await browser.close()
 })
 

@@ -231,34 +231,83 @@ test('links are copied, and the owner gets the original back', async () => {
   const copied = () => page.evaluate(() => navigator.clipboard.readText())
   await page.getByRole('button', { name: 'Copy link', exact: true }).click()
   await until('the link', async () => (await copied()) === `${stack.url}/v/${shortId}`)
-  await page.getByRole('button', { name: 'Copy link at current time' }).click()
+  const more = (name) => page.getByRole('button', { name: 'More actions' }).click().then(() => page.getByRole('menuitem', { name }).click())
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await inspect(page, 'watch-menu')
+  await page.keyboard.press('Escape')
+  await more('Copy link at current time')
   await until('the link to the second', async () => (await copied()) === `${stack.url}/v/${shortId}?t=7`)
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Original' }).click(),
+    more('Download original'),
   ])
   assert.equal(download.suggestedFilename(), 'numbered.mp4')
   const hash = (path) => createHash('sha256').update(readFileSync(path)).digest('hex')
   assert.equal(hash(await download.path()), hash(file))
+
+  // One press shares, and another gives the same link again.
+  const share = page.getByRole('button', { name: 'Share', exact: true })
+  await share.click()
+  await page.getByText('The link is made and copied.').waitFor()
+  const link = await copied()
+  assert.match(link, /\/s\/[0-9A-Za-z]{32}$/)
+  await inspect(page, 'watch-share')
+  await page.keyboard.press('Escape')
+  await page.evaluate(() => navigator.clipboard.writeText('something else'))
+  await share.click()
+  await page.getByText('just now is copied').waitFor()
+  assert.equal(await copied(), link)
+  const options = page.getByRole('dialog', { name: 'Share with anyone' })
+  await options.getByLabel('Password (optional)').fill('open sesame')
+  await options.getByRole('button', { name: 'Make and copy' }).click()
+  await options.getByText('with a password').waitFor()
+  const second = await copied()
+  assert.notEqual(second, link)
+  // Each of those that there are is copied by its own button.
+  await options.getByRole('button', { name: 'Copy the link made' }).last().click()
+  await until('the other of the two', async () => (await copied()) !== second)
   await browser.close()
 })
 
-test('the owner says how long a clip stays', async () => {
+test('the owner writes title and description where they stand, and says how long a clip stays', async () => {
   const browser = await watch()
   const { page } = browser
-  await page.getByRole('button', { name: 'Edit' }).click()
+  await page.getByRole('button', { name: 'Edit the title' }).click()
+  await page.getByRole('textbox', { name: 'The title' }).fill('Numbered anew')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Numbered anew' }).waitFor()
+  await page.getByRole('button', { name: 'Add a description' }).click()
+  await page.getByRole('textbox', { name: 'The description' }).fill('Every picture\nhas a number.')
+  await inspect(page, 'watch-edit')
+  await page.keyboard.press('Control+Enter')
+  await page.getByText('has a number.').waitFor()
+  await page.getByRole('button', { name: 'Edit the description' }).click()
+  await page.getByRole('textbox', { name: 'The description' }).fill('given up')
+  await page.keyboard.press('Escape')
+  await page.getByText('has a number.').waitFor()
+  assert.deepEqual(
+    await stack.api(`/api/videos/${shortId}`).then(({ title, description }) => [title, description]),
+    ['Numbered anew', 'Every picture\nhas a number.'],
+  )
+  await stack.api(`/api/videos/${shortId}`, { method: 'PATCH', body: { title: 'Numbered' } })
+
+  const settings = async () => {
+    await page.getByRole('button', { name: 'More actions' }).click()
+    await page.getByRole('menuitem', { name: 'Visibility and expiry' }).click()
+  }
+  await settings()
   await page.getByLabel('Keep for').selectOption('Some days')
   await page.getByLabel('Days after upload').fill('30')
-  await inspect(page, 'watch-edit')
+  await inspect(page, 'watch-settings')
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Expires').waitFor()
+  await page.getByText('Expires', { exact: true }).waitFor()
   const { created_at, expires_at } = await stack.api(`/api/videos/${shortId}`)
   assert.equal(Math.round((Date.parse(expires_at) - Date.parse(created_at)) / 86_400_000), 30)
-  await page.getByRole('button', { name: 'Edit' }).click()
+  await settings()
   assert.equal(await page.getByLabel('Days after upload').inputValue(), '30')
   await page.getByLabel('Keep for').selectOption('For good')
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Expires').waitFor({ state: 'detached' })
+  await page.getByText('Expires', { exact: true }).waitFor({ state: 'detached' })
   await browser.close()
 })
 

@@ -28,6 +28,19 @@ const read = (): Location => ({
 
 let current = $state.raw<Location>(read())
 
+/** Where each entry of the history was left, pixels from the top, by the `key` of its state. */
+const left = new Map<string, number>()
+let key = keyOf(history.state)
+/** Of the entry that back or forward led to; null where a link led. */
+let returned: number | null = null
+
+function keyOf(state: unknown): string {
+  const held = (state as { key?: string } | null)?.key
+  const given = held ?? Math.random().toString(36).slice(2)
+  if (!held) history.replaceState({ key: given }, '')
+  return given
+}
+
 /** Where we are; reactive. */
 export const location = {
   get path() {
@@ -39,13 +52,22 @@ export const location = {
   get hash() {
     return current.hash
   },
+  /** How far down one was here before, pixels, where back or forward has led; else null. */
+  get returned() {
+    return returned
+  },
 }
 
 /** Goes to an address of ours. */
 export function navigate(to: string, { replace = false } = {}): void {
   const url = new URL(to, window.location.href)
-  if (replace) history.replaceState(null, '', url)
-  else history.pushState(null, '', url)
+  returned = null
+  if (replace) history.replaceState({ key }, '', url)
+  else {
+    left.set(key, window.scrollY)
+    history.pushState(null, '', url)
+    key = keyOf(null)
+  }
   const same = url.pathname === current.path
   current = read()
   if (!same) window.scrollTo(0, 0)
@@ -82,7 +104,12 @@ export function start(): () => void {
     event.preventDefault()
     navigate(link.href)
   }
-  const onPop = () => (current = read())
+  const onPop = ({ state }: PopStateEvent) => {
+    left.set(key, window.scrollY)
+    key = keyOf(state)
+    returned = left.get(key) ?? null
+    current = read()
+  }
   document.addEventListener('click', onClick)
   window.addEventListener('popstate', onPop)
   return () => {

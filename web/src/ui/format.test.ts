@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ago, bytes, clock } from './format.ts'
+import { ago, bytes, clock, lasting } from './format.ts'
 
 test('durations read like a clock', () => {
   expect([0.4, 7, 61, 3723].map(clock)).toEqual(['0:00', '0:07', '1:01', '1:02:03'])
@@ -26,4 +26,8 @@ test('times near are relative, far ones are dates', () => {
   expect(ago('2026-03-10T11:15:00Z', now)).toBe('45 minutes ago')
   expect(ago('2026-03-09T12:00:00Z', now)).toBe('yesterday')
   expect(ago('2026-01-02T12:00:00Z', now)).toBe('Jan 2, 2026')
+})
+
+test('what is left is said as one waits for it', () => {
+  expect([0, 6, 58, 61, 3599, 3601, 9000].map(lasting)).toEqual(['a moment', '10 s', '60 s', '2 min', '60 min', '1.5 h', '2.5 h'])
 })

@@ -35,3 +35,11 @@ export function ago(rfc3339: string, now = Date.now()): string {
 }
 
 export const date = (rfc3339: string): string => DATE.format(Date.parse(rfc3339))
+
+/** Seconds in the words of somebody who waits: `a moment`, `40 s`, `3 min`, `2 h`. */
+export function lasting(seconds: number): string {
+  if (seconds < 5) return 'a moment'
+  if (seconds < 60) return `${Math.ceil(seconds / 5) * 5} s`
+  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`
+  return `${Math.ceil(seconds / 1800) / 2} h`
+}

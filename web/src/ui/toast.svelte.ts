@@ -1,4 +1,4 @@
-/** Short messages at the lower edge; read aloud. */
+/** Short messages in a place of their own, where they cover nothing; read aloud. */
 
 export interface Toast {
   id: number
@@ -24,6 +24,6 @@ export function dismiss(id: number): void {
 
 export function toast(text: string, kind: Toast['kind'] = 'plain'): void {
   const id = next++
-  shown = [...shown.slice(-2), { id, text, kind }]
+  shown = [...shown.slice(-1), { id, text, kind }]
   setTimeout(() => dismiss(id), SHOWN)
 }

@@ -17,15 +17,30 @@ const mayChange = (video: Video): boolean =>
   isUnfinished(video) ||
   (video.processing_status === 'completed' && !video.has_poster && Date.now() - Date.parse(video.created_at) < POSTER_COMES)
 
+/** To put them in another order than the newest first, so many are fetched at once, and so many at all. */
+const [AT_ONCE, MOST] = [100, 1000]
+
+/** Lists that were left, so that going back finds them. */
+const kept = new Map<string, { videos: Video[]; cursor: string | null }>()
+/** The oldest of more is forgotten. */
+const KEPT = 8
+
+interface Asked {
+  q: string
+  owner: string
+  /** They are wanted all together. */
+  whole: boolean
+}
+
 export class Clips {
   videos = $state.raw<Video[]>([])
   loading = $state(true)
   failure = $state('')
   #cursor = $state<string | null>(null)
-  #asked: { q: string; owner: string }
+  #asked: Asked
   #abort = new AbortController()
 
-  constructor(asked: { q: string; owner: string }) {
+  constructor(asked: Asked) {
     this.#asked = asked
   }
 
@@ -33,9 +48,46 @@ export class Clips {
     return this.#cursor !== null
   }
 
-  /** The first page. */
-  async begin(): Promise<void> {
-    await this.#fetch(null)
+  /** There are more than can be put in order. */
+  get cut(): boolean {
+    return this.#asked.whole && this.hasMore && this.videos.length >= MOST
+  }
+
+  /** The first page; where one comes back to, what stood there before. */
+  async begin(back = false): Promise<void> {
+    const before = back ? kept.get(this.#key) : undefined
+    if (!before) return this.#fetch(null)
+    this.videos = before.videos
+    this.#cursor = before.cursor
+    this.loading = false
+    await this.#renew().catch(() => undefined)
+  }
+
+  get #key(): string {
+    return JSON.stringify(this.#asked)
+  }
+
+  /** What has come and gone at the upper end since. */
+  async #renew(): Promise<void> {
+    const { videos } = await listVideos(this.#query(null), this.#abort.signal)
+    const oldest = videos.at(-1)
+    if (!oldest) return
+    const fresh = new Set(videos.map((video) => video.short_id))
+    const older = this.videos.filter((video) => video.created_at < oldest.created_at && !fresh.has(video.short_id))
+    this.videos = [...videos, ...older]
+  }
+
+  #query(cursor: string | null) {
+    const { q, owner, whole } = this.#asked
+    return { q, owner, cursor, ...(whole ? { limit: AT_ONCE } : {}) }
+  }
+
+  /** Changes some in the list, or takes them off it. */
+  change(changed: Map<string, Video | null>): void {
+    this.videos = this.videos.flatMap((video) => {
+      const newer = changed.get(video.short_id)
+      return newer === null ? [] : [newer ? { ...video, ...newer } : video]
+    })
   }
 
   /** The next page, unless one is on its way. */
@@ -47,13 +99,14 @@ export class Clips {
     this.loading = true
     this.failure = ''
     try {
-      const page = await listVideos({ ...this.#asked, cursor }, this.#abort.signal)
+      const page = await listVideos(this.#query(cursor), this.#abort.signal)
       // What was uploaded meanwhile does not shift a cursor; a clip never stands twice.
       const known = new Set(this.videos.map((video) => video.short_id))
       this.videos = [...this.videos, ...page.videos.filter((video) => !known.has(video.short_id))]
       this.#cursor = page.next_cursor
       // A search of many clips may find nothing in a part of them: it goes on by itself.
-      if (page.videos.length === 0 && page.next_cursor !== null) return await this.#fetch(page.next_cursor)
+      const goesOn = page.videos.length === 0 || (this.#asked.whole && this.videos.length < MOST)
+      if (goesOn && page.next_cursor !== null) return await this.#fetch(page.next_cursor)
       this.loading = false
     } catch (error) {
       if (this.#abort.signal.aborted) return
@@ -78,5 +131,8 @@ export class Clips {
 
   stop(): void {
     this.#abort.abort()
+    kept.delete(this.#key)
+    if (this.videos.length > 0) kept.set(this.#key, { videos: this.videos, cursor: this.#cursor })
+    for (const oldest of [...kept.keys()].slice(0, -KEPT)) kept.delete(oldest)
   }
 }

@@ -18,6 +18,7 @@ test('the same file finds its upload, another file or another member does not', 
   expect(mine.find(print, 0)?.shortId).toBe('aB3dE6gH9j')
   expect(mine.find(fingerprint({ name: 'lake.mp4', size: 6, lastModified: 1 }), 0)).toBeNull()
   expect(new RememberedUploads('bob', shared).find(print, 0)).toBeNull()
+  expect(mine.all(0).map(({ name, title }) => [name, title])).toEqual([['lake.mp4', 'Lake']])
   mine.forget(print)
   expect(mine.find(print, 0)).toBeNull()
 })

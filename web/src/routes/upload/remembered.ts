@@ -33,6 +33,13 @@ export class RememberedUploads {
     return found && now - found.begunAt < LIFE ? found : null
   }
 
+  /** All of them, with the names of their files. */
+  all(now = Date.now()): (Remembered & { print: string; name: string })[] {
+    return Object.entries(this.#read())
+      .filter(([, { begunAt }]) => now - begunAt < LIFE)
+      .map(([print, upload]) => ({ ...upload, print, name: print.replace(/\|\d+\|\d+$/, '') }))
+  }
+
   keep(print: string, upload: Remembered, now = Date.now()): void {
     const held = Object.entries(this.#read()).filter(([, { begunAt }]) => now - begunAt < LIFE)
     this.#write({ ...Object.fromEntries(held), [print]: upload })

@@ -2,49 +2,19 @@
 import AwsS3 from '@uppy/aws-s3'
 import Uppy, { type Body, type Meta } from '@uppy/core'
 import { Problem, UNREACHABLE, sentence } from '../../api/problem.ts'
-import { getVideo, type Video } from '../../api/videos.ts'
+import { getVideo } from '../../api/videos.ts'
 import { isUnfinished } from '../library/clips.svelte.ts'
 import { FULL, abort, begin, complete, parts, patiently, requireReachable, sign } from './companion.ts'
+import { Item } from './item.svelte.ts'
+import { refusalOf } from './kinds.ts'
 import { RememberedUploads, fingerprint, type Remembered } from './remembered.ts'
 import { partSize, titleOf } from './titles.ts'
-
-/**
- * `chosen`: waits for its title and for the word to start. `checking`: asks the API. `sent`: complete, and processed
- * from here on.
- */
-export type State = 'chosen' | 'checking' | 'sending' | 'paused' | 'sent' | 'failed'
 
 /** Requests at once; a browser has six connections, and the page needs one too. */
 const PARALLEL = 4
 const RETRY_DELAYS = [0, 1000, 3000, 5000, 10_000, 20_000, 30_000]
 /** ms between two looks at a clip that is processed. */
 const PACE = 1500
-
-export class Item {
-  state = $state<State>('chosen')
-  /** Typed by hand; else the pattern's. */
-  ownTitle = $state<string | null>(null)
-  sentBytes = $state(0)
-  failure = $state('')
-  /** It was begun before, in another tab or another day. */
-  resumed = $state(false)
-  shortId = $state<string | null>(null)
-  /** Once it is complete. */
-  video = $state.raw<Video | null>(null)
-  /** Bytes of every part but the last, as the API said. */
-  partSize = 0
-  /** Uppy's id, while it has the file. */
-  uppyId: string | null = null
-
-  constructor(
-    readonly file: File,
-    readonly print: string,
-  ) {}
-
-  get isActive(): boolean {
-    return this.state === 'checking' || this.state === 'sending' || this.state === 'paused'
-  }
-}
 
 export class Uploads {
   items = $state.raw<Item[]>([])
@@ -74,7 +44,7 @@ export class Uploads {
     })
     this.#uppy.on('upload-progress', (file, progress) => {
       const item = this.#itemOf(file?.id)
-      if (item) item.sentBytes = progress.bytesUploaded || 0
+      item?.progress(progress.bytesUploaded || 0)
     })
     this.#uppy.on('upload-success', (file) => {
       const item = this.#itemOf(file?.id)
@@ -103,24 +73,32 @@ export class Uploads {
     return item.ownTitle ?? titleOf(this.pattern, item.file, Math.max(1, number), chosen.length)
   }
 
-  /** Takes files; those whose upload was begun before go on at once. */
-  async add(files: Iterable<File>): Promise<void> {
-    const known = new Set(this.items.filter((item) => item.state !== 'failed').map((item) => item.print))
+  /** Takes files; those whose upload was begun before go on at once. What is nothing to watch is not sent at all. */
+  async add(files: Iterable<File>): Promise<Item[]> {
+    // The list that an event holds is empty once the event is over.
+    const given = [...files]
+    const refusals = await Promise.all(given.map(refusalOf))
+    const known = new Set(this.items.filter((item) => item.state !== 'failed' && item.state !== 'refused').map((item) => item.print))
     const added: Item[] = []
-    for (const file of files) {
+    for (const [i, file] of given.entries()) {
       const print = fingerprint(file)
-      if (!known.has(print)) added.push(new Item(file, print))
+      if (known.has(print)) continue
       known.add(print)
+      const item = new Item(file, print)
+      const refusal = refusals[i]
+      if (refusal) Object.assign(item, { state: 'refused', failure: refusal })
+      added.push(item)
     }
     const prints = new Set(added.map((item) => item.print))
     this.items = [...this.items.filter((item) => !prints.has(item.print)), ...added]
     await Promise.all(added.filter((item) => this.#remembered.find(item.print)).map((item) => this.#resume(item)))
+    return added
   }
 
-  /** Starts everything that was chosen. */
-  async start(): Promise<void> {
+  /** Starts everything that was chosen, or of it these. */
+  async start(items = this.chosen): Promise<void> {
     // Titles first: numbers go by the list as it is now.
-    const chosen = this.chosen.map((item) => ({ item, title: this.title(item) }))
+    const chosen = items.filter((item) => item.state === 'chosen').map((item) => ({ item, title: this.title(item) }))
     for (const { item, title } of chosen) {
       item.ownTitle = title
       item.state = 'checking'
@@ -159,7 +137,7 @@ export class Uploads {
     // Uppy gives up what it is sending by itself.
     if (item.uppyId && item.state !== 'sent') this.#uppy.removeFile(item.uppyId)
     if (remembered && item.state === 'failed') void abort(remembered).catch(() => undefined)
-    if (item.state !== 'chosen') this.#remembered.forget(item.print)
+    if (item.state !== 'chosen' && item.state !== 'refused') this.#remembered.forget(item.print)
   }
 
   #itemOf(uppyId: string | undefined): Item | undefined {

@@ -12,5 +12,6 @@ export async function downloadOriginal(shortId: string): Promise<void> {
   const answer = await request(`/api/videos/${shortId}/original`, { signal: stop.signal })
   if (!answer.ok) throw await Problem.of(answer)
   stop.abort()
-  window.location.assign(answer.url)
+  // Not the page's own address, which a second one would change before the first has begun.
+  Object.assign(document.createElement('a'), { href: answer.url, download: '' }).click()
 }

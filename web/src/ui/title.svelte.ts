@@ -1,0 +1,2 @@
+/** What goes on beside the page, in a word for the tab. */
+export const beside = $state({ word: '' })

@@ -1,8 +1,9 @@
 // The library: newest first, endless, searched, and what it says while it is empty.
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { inspect, openBrowser, signIn, until } from './harness.mjs'
+import { inspect, openBrowser, screenshot, signIn, until } from './harness.mjs'
 import { makeClip } from './media.mjs'
 import { startStack } from './stack.mjs'
 
@@ -104,6 +105,7 @@ test('the list is endless, newest first, and can be searched', async () => {
   await until('the hits', async () => (await titles(page)).every((title) => title.includes('1')))
   await page.getByRole('searchbox').fill('the lake')
   await until('the one hit', async () => (await titles(page)).join() === 'The lake')
+  assert.deepEqual(await page.locator('mark').allTextContents(), ['The', 'lake'])
   await inspect(page, 'library-search')
   await page.getByRole('button', { name: 'Only clips of admin' }).click()
   await page.getByRole('heading', { name: 'Clips of admin' }).waitFor()
@@ -111,6 +113,69 @@ test('the list is endless, newest first, and can be searched', async () => {
   await page.getByRole('heading', { name: 'No clips match' }).waitFor()
   await page.getByRole('button', { name: 'Show all clips' }).click()
   await page.getByRole('heading', { name: `Clip ${BEGUN}`, exact: true }).waitFor()
+  await browser.close()
+})
+
+test('clips are put in order and narrowed down, and back leads to the same place', async () => {
+  const broken = join(stack.folder, 'broken.mp4')
+  writeFileSync(broken, 'This is no video. '.repeat(5000))
+  const failed = await stack.upload(broken, 'Broken')
+  await until('the failure', async () => (await stack.api(`/api/videos/${failed}`)).error)
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  await page.getByRole('heading', { name: 'Broken' }).waitFor()
+  await page.locator('.failed').getByText((await stack.api(`/api/videos/${failed}`)).error).waitFor()
+  await page.getByLabel('Order').selectOption('By title')
+  await until('the order', async () => (await titles(page)).slice(0, 3).join() === 'Broken,Clip 1,Clip 2')
+  await page.getByRole('button', { name: 'Failed' }).click()
+  await until('what failed', async () => (await titles(page)).join() === 'Broken')
+  await inspect(page, 'library-failed')
+  await page.getByRole('button', { name: 'Processing' }).click()
+  await page.getByRole('button', { name: 'Mine' }).click()
+  await until('ours', async () => (await titles(page)).length === BEGUN / 2 + 1)
+  assert.match(page.url(), /sort=title&show=failed%2Cprocessing%2Cmine$/)
+  await page.reload()
+  await until('the same', async () => (await titles(page)).length === BEGUN / 2 + 1)
+
+  // Far down, into a clip, and back.
+  await page.goto(stack.url)
+  await until('the last clip', async () => {
+    await page.mouse.wheel(0, 4000)
+    return (await titles(page)).length === BEGUN + 2
+  })
+  const last = page.getByRole('link', { name: 'The lake' }).last()
+  await last.scrollIntoViewIfNeeded()
+  const place = await page.evaluate(() => scrollY)
+  assert.ok(place > 500, `nothing to scroll: ${place}`)
+  await last.click()
+  await page.waitForURL(/\/v\//)
+  await page.getByRole('heading', { name: 'The lake' }).waitFor()
+  await page.goBack()
+  await until('the same place', async () => Math.abs((await page.evaluate(() => scrollY)) - place) < 40)
+  assert.equal((await titles(page)).length, BEGUN + 2)
+  await browser.close()
+})
+
+test('several clips are hidden and deleted at once', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  await signIn(page, stack)
+  await page.goto(`${stack.url}/?sort=title`)
+  await page.getByRole('button', { name: 'Select' }).click()
+  const bar = page.getByRole('group', { name: 'Selected clips' })
+  for (const title of ['Broken', 'Clip 1', 'The lake']) await page.getByRole('checkbox', { name: `Select ${title}`, exact: true }).check()
+  await bar.getByText('3 clips selected').waitFor()
+  await screenshot(page, 'library-selected')
+  await bar.getByRole('button', { name: 'Private' }).click()
+  await page.getByText('3 clips private now.').waitFor()
+  await page.getByRole('checkbox', { name: 'Select The lake' }).uncheck()
+  await bar.getByRole('button', { name: 'Delete' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete 2 clips' }).click()
+  await page.getByText('2 clips deleted.').waitFor()
+  await until('the rest', async () => !(await titles(page)).some((title) => title === 'Broken' || title === 'Clip 1'))
+  await page.goto(`${stack.url}/?show=private`)
+  await until('what is private', async () => (await titles(page)).join() === 'The lake')
   await browser.close()
 })
 

@@ -131,8 +131,10 @@ export class Clips {
 
   stop(): void {
     this.#abort.abort()
+    // One that ended before anything came knows nothing better than what is kept.
+    if (this.videos.length === 0) return
     kept.delete(this.#key)
-    if (this.videos.length > 0) kept.set(this.#key, { videos: this.videos, cursor: this.#cursor })
+    kept.set(this.#key, { videos: this.videos, cursor: this.#cursor })
     for (const oldest of [...kept.keys()].slice(0, -KEPT)) kept.delete(oldest)
   }
 }

@@ -179,6 +179,7 @@ test('another site embeds a share with a password, and it plays on there without
         .filter(({ left, right }) => left < -0.5 || right > innerWidth + 0.5),
     )
     assert.deepEqual(cut, [], `cut off at ${width} px`)
+    assert.equal(await page.frames()[1].evaluate(() => document.querySelector('media-controller').clientWidth), width)
     await screenshot(page, `embed-${width}`)
   }
   await until('three lives', async () => (await currentTime(page.frames()[1])) > 3 * LIFE, { seconds: 6 * LIFE })

@@ -200,6 +200,7 @@ async fn a_dry_run_says_what_a_sweep_would_remove_and_why_and_removes_nothing() 
         bucket.put(&DocumentKey::Attempts(format!("account-{id}")), &attempts).await.unwrap();
     };
     put(1, 1).await;
+    world.service.videos.summarise(usize::MAX).await.unwrap();
     let kept = bucket.keys("").await.unwrap();
     put(25, -1).await;
     let charge = |hours_ago, settled| {

@@ -145,10 +145,13 @@ test('on a phone a tap shows and hides the controls, two leap, and what stands h
   await until('no controls', async () => !(await shown()))
   await pause(page)
   for (const [side, seconds] of [[0.8, 14], [0.2, 4]]) {
-    await seek(page, side > 0.5 ? 4 : 14)
-    await tap(side)
-    await tap(side)
-    await until(`second ${seconds}`, async () => Math.abs((await currentTime(page)) - seconds) < 0.1, { seconds: 5 })
+    const there = (seconds) => Math.abs(document.querySelector('video').currentTime - seconds) < 0.1
+    // A busy machine may need more than the 300 ms that two taps have.
+    await until(`second ${seconds}`, async () => {
+      await seek(page, side > 0.5 ? 4 : 14)
+      await Promise.all([tap(side), tap(side)])
+      return page.waitForFunction(there, seconds, { timeout: 2000 }).catch(() => null)
+    })
   }
   await browser.close()
 })
